@@ -1,0 +1,1 @@
+"""Afterhours on this machine: the command, the local stack and the fake platforms."""

@@ -1,0 +1,1 @@
+"""Afterhours: a serverless webhook responder for customer support on social platforms."""

@@ -1,0 +1,259 @@
+"""The models that travel between channels, policy, stores and handlers.
+
+Frozen pydantic models, changed by copy. Times are epoch milliseconds (UTC) where they are stored or
+compared, aware UTC datetimes where they are reasoned about. Ids are strings.
+"""
+
+import base64
+import hashlib
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Kind(StrEnum):
+    """What a platform's event is; one vocabulary for all channels."""
+
+    MESSAGE = "message"
+    ECHO = "echo"
+    POSTBACK = "postback"
+    REACTION = "reaction"
+    READ = "read"
+    DELIVERY = "delivery"
+    STATUS = "status"
+    MESSAGE_EDIT = "message_edit"
+    MESSAGE_DELETED = "message_deleted"
+    REFERRAL = "referral"
+    OPTIN = "optin"
+    HANDOVER = "handover"
+    POLICY = "policy"
+    ACCOUNT_LINKING = "account_linking"
+    COMMERCE = "commerce"
+    COMMENT = "comment"
+    FEED_POST = "feed_post"
+    FEED_REACTION = "feed_reaction"
+    MENTION = "mention"
+    RATING = "rating"
+    SYSTEM = "system"
+    CALL = "call"
+    ACCOUNT = "account"
+    ERROR = "error"
+    IGNORED = "ignored"
+    UNKNOWN = "unknown"
+
+
+class Attachment(Frozen):
+    """Something that is not text. `url` is the platform's (it may expire), `id` its media id."""
+
+    type: str
+    url: str | None = None
+    id: str | None = None
+    name: str | None = None
+    mime_type: str | None = None
+
+
+class Event(Frozen):
+    """One thing that a platform said, read by its channel.
+
+    `contact_ids` names the customer, the id to key the thread by first; empty where the event has no
+    customer. `event_id` is the key to deduplicate by, never shown. `timestamp_ms` is the event's own time
+    in the signed body, None where the body has none that is a plausible absolute time.
+    """
+
+    channel: str
+    account_id: str | None = None
+    kind: Kind
+    subkind: str | None = None
+    event_id: str
+    sender_id: str | None = None
+    recipient_id: str | None = None
+    contact_ids: tuple[str, ...] = ()
+    contact_name: str | None = None
+    text: str | None = None
+    message_id: str | None = None
+    timestamp_ms: int | None = None
+    is_echo: bool = False
+    standby: bool = False
+    attachments: tuple[Attachment, ...] = ()
+    target_id: str | None = None
+    reply_to_id: str | None = None
+    payload: str | None = None
+    emoji: str | None = None
+    locale: str | None = None
+    app_id: str | None = None
+    correlator: str | None = None
+    group_id: str | None = None
+    post_id: str | None = None
+    parent_id: str | None = None
+    from_page_itself: bool = False
+    mids: tuple[str, ...] = ()
+    watermark_ms: int | None = None
+    error_codes: tuple[int, ...] = ()
+    num_edit: str | None = None
+    has_referral: bool = False
+
+
+def event_key(*parts: str) -> str:
+    """The id of an event, the same for every copy of it, out of what the platform says it is."""
+    digest = hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).digest()
+    return base64.b32encode(digest)[:26].decode().lower()
+
+
+class SendState(StrEnum):
+    """Where the sending of one reply stands. `planned` may be sent, `claimed` is being sent by one
+    worker; the rest is settled. `unknown` is never sent again."""
+
+    NONE = "none"
+    PLANNED = "planned"
+    CLAIMED = "claimed"
+    SENT = "sent"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    DROPPED = "dropped"
+
+    @property
+    def settled(self) -> bool:
+        return self not in (SendState.PLANNED, SendState.CLAIMED)
+
+
+class Result(StrEnum):
+    """How one call of `send` ended (DESIGN 3.2). Only `not_sent` may be tried again."""
+
+    SENT = "sent"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    NOT_SENT = "not_sent"
+
+
+class Outcome(Frozen):
+    """What a channel's `send` reports. `reason` is a word of ours (`window_closed`, `rate_limited`,
+    `token_invalid`, `timeout`, …), `code` the platform's own; neither holds text of strangers."""
+
+    result: Result
+    platform_id: str | None = None
+    reason: str | None = None
+    code: str | None = None
+    retry_after_s: int | None = None
+    account_problem: bool = False
+
+
+class QuickReply(Frozen):
+    id: str
+    title: str
+
+
+class Outgoing(Frozen):
+    """One text on its way to a platform. `correlator` comes back in receipts or echoes where the platform
+    can; `by_human` is true only for what a person composed."""
+
+    to: str
+    text: str
+    correlator: str
+    by_human: bool = False
+    outside_window: bool = False
+    reply_to_id: str | None = None
+    quick_replies: tuple[QuickReply, ...] = ()
+
+
+class Account(Frozen):
+    """One number, page or bot of ours. `api_base` replaces the platform's host and is honoured only
+    where the settings of the local stack allow it."""
+
+    channel: str
+    id: str
+    app: str
+    source: str
+    inbox: str
+    name: str = ""
+    enabled: bool = True
+    login: str = "page"  # instagram: "page" (Facebook Login) or "instagram" (Instagram Login)
+    page_id: str | None = None
+    app_id: str | None = None
+    api_version: str = "v25.0"
+    api_base: str | None = None
+
+
+class Inbox(Frozen):
+    """A team's accounts: one playbook, one human queue."""
+
+    id: str
+    playbook: str
+    queue_url: str
+    shards: int = Field(default=1, ge=1, le=64)
+
+
+class Agent(Frozen):
+    """A person who answers. `id` is the user's `sub` in the user pool."""
+
+    id: str
+    email: str
+    inboxes: dict[str, str]  # inbox -> agent | lead | admin
+
+
+class ThreadStatus(StrEnum):
+    AUTOMATED = "automated"
+    OPEN = "open"
+    WAITING = "waiting"
+    SNOOZED = "snoozed"
+    RESOLVED = "resolved"
+
+
+class ThreadHead(Frozen):
+    """The one item that is read before a decision. `version` moves with everything `decide` reads."""
+
+    version: int = 0
+    status: ThreadStatus = ThreadStatus.AUTOMATED
+    inbox: str
+    contact_id: str
+    contact_name: str | None = None
+    aliases: tuple[str, ...] = ()  # thread ids that lead here
+    language: str | None = None
+    opted_out_at: int = 0  # since when the contact wants nothing automatic; 0: never said so
+    owner: str | None = None
+    lease_until: int = 0
+    fence: int = 0
+    kept_for: str | None = None  # the last owner, asked first when the thread reopens
+    kept_until: int = 0
+    last_inbound: str | None = None  # sk of the inbound, or failed reply, stored last
+    last_outbound: str | None = None  # sk of the agents' reply composed last
+    last_in_at: int = 0
+    last_out_at: int = 0
+    human_at: int = 0  # when a person of ours last wrote
+    instant_at: int = 0
+    away_at: int = 0
+    away_period: str | None = None  # the closed period that has had its away reply
+    handoff_notice_at: int = 0
+    opt_notice_at: int = 0
+    auto_times: tuple[int, ...] = ()  # the last automated replies, newest last, at most 8
+    inbound_count: int = 0
+    window_until: int = 0
+    handoff_reasons: tuple[str, ...] = ()
+    opened_at: int = 0
+    due_at: int = 0
+    snoozed_until: int = 0
+    resolved_at: int = 0
+    delivered_until: int = 0
+    read_until: int = 0
+
+
+class Disposition(Frozen):
+    """What was decided for an event, and why: exactly one per event.
+
+    `rule` is the row of the policy table that hit, `reason` says in one word why. `reply_text` is None
+    where nothing is to be sent. `stamps` are the changes to the thread head that the decision asks for, to be
+    committed with it. `why` lists every row looked at with its verdict, in order.
+    """
+
+    rule: str
+    reason: str
+    reply_text: str | None = None
+    not_before: int = 0
+    handoff: tuple[str, ...] = ()
+    due_at: int = 0
+    stamps: dict[str, Any] = Field(default_factory=dict)
+    why: tuple[tuple[str, str], ...] = ()
