@@ -1,0 +1,47 @@
+"""One POST of JSON, never repeated: either an answer, or certainly nothing sent, or nobody knows.
+
+requests is imported at the first send, for it costs a tenth of a second at the start of a function.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a send may take and how much of an answer is read."""
+
+    connect_s: float = 3.0
+    total_s: float = 10.0
+    answer_bytes: int = 1 << 20
+
+
+LIMITS = Limits()
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes
+
+
+class NotSent(Exception):
+    """No byte of the request has left; the reason is its only argument."""
+
+
+class Unconfirmed(Exception):
+    """The request may have arrived; the reason is its only argument."""
+
+
+def post_json(url: str, payload: Mapping[str, Any], headers: Mapping[str, str], *, limits: Limits = LIMITS) -> Answer:
+    """POST once, on a connection of its own. A redirect is an answer.
+
+    The connection is fresh because one that the platform closed while the function was frozen fails in a way
+    that cannot be told from a lost answer. Raises NotSent or Unconfirmed.
+    """
+    from afterhours.channels import http_deadline
+
+    body = json.dumps(payload).encode("ascii")
+    return http_deadline.exchange(url, body, {**headers, "Content-Type": "application/json"}, limits)
