@@ -1,0 +1,4 @@
+"""Strict fake platforms: they refuse what the platform refuses and keep what they were sent.
+
+Written from the platforms' contracts, never from our channels' code.
+"""

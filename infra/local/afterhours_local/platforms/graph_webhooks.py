@@ -1,0 +1,123 @@
+"""Webhook bodies as Meta writes them, their signature, and the shapes of message ids.
+
+Bodies are compact, with escaped unicode; those of Messenger and Instagram also escape every slash.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+from typing import Any
+
+from afterhours_local.platforms.graph_requests import BSUID
+
+BUSINESS_ACCOUNT = "100000000000001"  # the id of the WhatsApp Business Account that owns every number
+DISPLAY_NUMBER = "15550001111"
+ERRORS_LINK = "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/"
+
+
+def sign(body: bytes, app_secret: str) -> str:
+    """The value of X-Hub-Signature-256."""
+    return "sha256=" + hmac.new(app_secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def message_id(channel: str, contact: str, seed: str) -> str:
+    """An id in the channel's own form; the same seed gives the same id."""
+    digest = hashlib.sha512(seed.encode()).digest()
+    if channel == "whatsapp":
+        number = contact.encode()[:64]
+        inner = b"\x1c\x18" + bytes([len(number)]) + number + b"\x15\x02\x00\x11\x18\x14"
+        return "wamid." + base64.b64encode(inner + digest.hex().upper()[:20].encode() + b"\x00").decode()
+    if channel == "messenger":
+        return "m_" + base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    return "aWdfZAG1faXRlbToxOklHTWVzc2FnZAUlEOj" + base64.b64encode(digest.hex().encode()[:99]).decode() + "ZD"
+
+
+def messaging_body(channel: str, account: str, at_ms: int, item: dict[str, Any]) -> bytes:
+    """One item of `entry[].messaging[]`, for Messenger and Instagram."""
+    entry = {"time": at_ms, "id": account, "messaging": [item]}
+    body = {"object": "page" if channel == "messenger" else "instagram", "entry": [entry]}
+    return json.dumps(body, separators=(",", ":")).replace("/", "\\/").encode()
+
+
+def whatsapp_body(phone_number_id: str, value: dict[str, Any]) -> bytes:
+    """One change of the field `messages`."""
+    metadata = {"display_phone_number": DISPLAY_NUMBER, "phone_number_id": phone_number_id}
+    change = {"value": {"messaging_product": "whatsapp", "metadata": metadata, **value}, "field": "messages"}
+    entry = {"id": BUSINESS_ACCOUNT, "changes": [change]}
+    return json.dumps({"object": "whatsapp_business_account", "entry": [entry]}, separators=(",", ":")).encode()
+
+
+def customer_message(
+    channel: str,
+    account: str,
+    contact: str,
+    mid: str,
+    at_ms: int,
+    *,
+    text: str,
+    name: str | None,
+    quick_reply: str | None,
+) -> bytes:
+    """A customer writes `text`, or taps the quick reply of that title whose id is `quick_reply`."""
+    if channel == "whatsapp":
+        return _whatsapp_message(account, contact, mid, at_ms, text=text, name=name, quick_reply=quick_reply)
+    message: dict[str, Any] = {"mid": mid, "text": text}
+    if quick_reply is not None:
+        message["quick_reply"] = {"payload": quick_reply}
+    item = {"sender": {"id": contact}, "recipient": {"id": account}, "timestamp": at_ms, "message": message}
+    return messaging_body(channel, account, at_ms, item)
+
+
+def echo(
+    channel: str, account: str, contact: str, mid: str, at_ms: int, *, text: str, app_id: str, metadata: str | None
+) -> bytes:
+    """Our own message comes back. Messenger names the app that sent it, Instagram does not."""
+    message: dict[str, Any] = {"mid": mid, "text": text, "is_echo": True}
+    if channel == "messenger":
+        message["app_id"] = int(app_id)
+        if metadata is not None:
+            message["metadata"] = metadata
+    item = {"sender": {"id": account}, "recipient": {"id": contact}, "timestamp": at_ms, "message": message}
+    return messaging_body(channel, account, at_ms, item)
+
+
+def delivery(account: str, contact: str, mid: str, at_ms: int) -> bytes:
+    """Messenger's receipt: everything before the watermark has reached the customer."""
+    receipt = {"mids": [mid], "watermark": at_ms}
+    item = {"sender": {"id": contact}, "recipient": {"id": account}, "timestamp": at_ms, "delivery": receipt}
+    return messaging_body("messenger", account, at_ms, item)
+
+
+def status(
+    account: str, contact: str, wamid: str, at_ms: int, *, state: str, correlator: str | None, error: int | None = None
+) -> bytes:
+    """WhatsApp's receipt; `failed` carries the error that the answer to the send did not."""
+    recipient = "recipient_user_id" if BSUID.fullmatch(contact) else "recipient_id"
+    entry: dict[str, Any] = {"id": wamid, "status": state, "timestamp": str(at_ms // 1000), recipient: contact}
+    if correlator is not None:
+        entry["biz_opaque_callback_data"] = correlator
+    if error is not None:
+        title = "Re-engagement message"
+        details = "Message failed to send because more than 24 hours have passed since the customer last replied."
+        data = {"code": error, "title": title, "message": title, "error_data": {"details": details}}
+        entry["errors"] = [{**data, "href": ERRORS_LINK}]
+    return whatsapp_body(account, {"statuses": [entry]})
+
+
+def _whatsapp_message(
+    account: str, contact: str, wamid: str, at_ms: int, *, text: str, name: str | None, quick_reply: str | None
+) -> bytes:
+    by_user_id = BSUID.fullmatch(contact)
+    profile = {"profile": {"name": name or "Customer"}, "user_id" if by_user_id else "wa_id": contact}
+    message: dict[str, Any] = {
+        "from_user_id" if by_user_id else "from": contact,
+        "id": wamid,
+        "timestamp": str(at_ms // 1000),
+    }
+    if quick_reply is None:
+        message |= {"text": {"body": text}, "type": "text"}
+    else:
+        reply = {"id": quick_reply, "title": text}
+        message |= {"type": "interactive", "interactive": {"type": "button_reply", "button_reply": reply}}
+    return whatsapp_body(account, {"contacts": [profile], "messages": [message]})

@@ -1,0 +1,209 @@
+"""The fake Graph API over HTTP on 127.0.0.1, with its faults, and a small face for people under /_fake/."""
+
+import json
+import socket
+import socketserver
+import struct
+import threading
+from contextlib import suppress
+from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler
+from io import BufferedReader
+from types import TracebackType
+from typing import Self, cast
+
+from afterhours_local.platforms import faults
+from afterhours_local.platforms.faults import Fault, Reply
+from afterhours_local.platforms.graph import FakeGraph
+from afterhours_local.platforms.graph_requests import GraphError
+
+BODY_LIMIT = 1_000_000
+HELP = b"""Fake Meta platforms of the local stack.
+
+POST /v25.0/{id}/messages  what the platform takes, strictly
+GET  /_fake/sent           what it was sent, as JSON
+POST /_fake/say            {"channel", "account", "contact", "text", "name"?}: a customer writes, as JSON
+"""
+
+
+class GraphServer(socketserver.ThreadingTCPServer):
+    """Serves a FakeGraph until closed; `url` is the base to send to. `drip_s` is the pause of a slow-loris."""
+
+    allow_reuse_address = True
+    request_queue_size = 128
+    daemon_threads = False  # close() joins them
+
+    def __init__(self, graph: FakeGraph, port: int = 0, *, drip_s: float = 1.0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.graph = graph
+        self.drip_s = drip_s
+        self.closing = threading.Event()
+        self._connections: set[socket.socket] = set()
+        self._connections_lock = threading.Lock()
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), name="fake-graph")
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def start(self) -> Self:
+        self._thread.start()
+        return self
+
+    def close(self) -> None:
+        """Stop, let go of every waiting client and wait for the threads."""
+        self.closing.set()
+        self.shutdown()
+        self._thread.join()
+        with self._connections_lock:
+            for connection in self._connections:
+                _hang_up(connection)
+        self.server_close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def opened(self, connection: socket.socket) -> None:
+        with self._connections_lock:
+            self._connections.add(connection)
+        if self.closing.is_set():
+            _hang_up(connection)
+
+    def ended(self, connection: socket.socket) -> None:
+        with self._connections_lock:
+            self._connections.discard(connection)
+
+    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+        self.close_request(request)  # without a FIN first, so that a connection set to reset is reset
+
+
+def _hang_up(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: GraphServer
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.opened(self.connection)
+
+    def finish(self) -> None:
+        self.server.ended(self.connection)
+        super().finish()
+
+    def handle_one_request(self) -> None:
+        """Wait for a request; a send that is to be reset unread is reset here."""
+        try:
+            start = cast(BufferedReader, self.rfile).peek(1)
+            if start.startswith(b"POST /v") and self.server.graph.next_fault(before_reading=True):
+                return self._reset()
+            super().handle_one_request()
+        except ConnectionError:
+            self.close_connection = True
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/v"):
+            self.server.graph.saw("GET", self.path, b"", None)
+            self._answer(faults.refusal(GraphError(100, "Unsupported get request.", subcode=33)))
+        elif not self._from_here():
+            self._answer(Reply(403, b"", {}))
+        elif self.path == "/_fake/sent":
+            sent = [asdict(one) for one in self.server.graph.sent]
+            self._answer(faults.as_json(200, json.dumps(sent).encode()))
+        elif self.path == "/":
+            self._answer(Reply(200, HELP, {"Content-Type": "text/plain; charset=utf-8"}))
+        else:
+            self._answer(Reply(404, b"", {}))
+
+    def do_POST(self) -> None:
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdigit()) or int(length) > BODY_LIMIT:
+            self.close_connection = True
+            return self._answer(Reply(413 if length else 411, b"", {"Connection": "close"}))
+        raw = self.rfile.read(int(length))
+        if self.path == "/_fake/say":
+            return self._say(raw)
+        return self._send(raw)
+
+    def _send(self, raw: bytes) -> None:
+        graph = self.server.graph
+        planned = graph.next_fault()
+        graph.saw("POST", self.path, raw, planned.fault if planned else None)
+        if planned is None or planned.taken:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            reply = graph.take(self.path, headers, raw)
+            if planned is None or reply.status != 200:
+                return self._answer(reply)
+        else:
+            reply = faults.as_json(200, b'{"success":true}')
+        return self._misbehave(planned.fault, reply)
+
+    def _misbehave(self, fault: Fault, good: Reply) -> None:
+        reply = faults.answer(fault, good.body, self.server.url + self.path)
+        match fault:
+            case Fault.RESET_AFTER_READING:
+                self._reset()
+            case Fault.HANG:
+                self.server.closing.wait()
+                self.close_connection = True
+            case Fault.SLOW_LORIS:
+                self._drip(_wire(reply))
+            case Fault.CUT_BODY:
+                self._write(_wire(reply)[:-10])
+                self.close_connection = True
+            case Fault.KEEP_ALIVE_CLOSED:
+                self._answer(reply)
+                self.close_connection = True  # after an answer that promised to go on
+            case _:
+                self._answer(reply)
+
+    def _say(self, raw: bytes) -> None:
+        """A page in a browser can neither set this content type without asking nor come under this host."""
+        if not self._from_here() or self.headers.get_content_type() != "application/json":
+            return self._answer(Reply(403, b"", {}))
+        try:
+            wish = json.loads(raw)
+            channel, account, contact, text = (str(wish[key]) for key in ("channel", "account", "contact", "text"))
+            said = self.server.graph.say(channel, account, contact, text, name=wish.get("name"))
+        except (ValueError, TypeError, AttributeError, LookupError) as error:
+            return self._answer(faults.as_json(400, json.dumps({"error": str(error)}).encode()))
+        return self._answer(faults.as_json(200, json.dumps(said._asdict()).encode()))
+
+    def _from_here(self) -> bool:
+        return self.headers.get("Host", "").rpartition(":")[0] in ("127.0.0.1", "localhost")
+
+    def _answer(self, reply: Reply) -> None:
+        self._write(_wire(reply))
+
+    def _write(self, data: bytes) -> None:
+        with suppress(OSError):  # the client may have gone
+            self.wfile.write(data)
+
+    def _drip(self, data: bytes) -> None:
+        for byte in data:
+            if self.server.closing.wait(self.server.drip_s):
+                break
+            self.wfile.write(bytes([byte]))
+
+    def _reset(self) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: what was sent is kept, and a log would hold message text."""
+
+
+def _wire(reply: Reply) -> bytes:
+    """The bytes of an answer. Written by hand because the library's stamps it with the machine's clock."""
+    lines = [f"HTTP/1.1 {reply.status} Fake"]
+    lines += [f"{name}: {value}" for name, value in {**reply.headers, "Content-Length": len(reply.body)}.items()]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + reply.body
