@@ -1,0 +1,3 @@
+"""A module that another function's module imports."""
+
+WORD = "next door"

@@ -1,0 +1,3 @@
+"""What the small functions find in their layer."""
+
+BOOK = "from the layer"
