@@ -1,0 +1,253 @@
+"""afterhours.yaml and the playbooks beside it: read, checked, every mistake named by file, line and field.
+
+Secrets are never written into these files: a reference says where one is (`env:NAME`, `file:PATH`), and
+`Configuration.secret_values` fetches them all, or names every one that is missing.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from afterhours import section
+from afterhours.playbook import Playbook
+from pydantic import BaseModel, ValidationError
+
+from afterhours_local import public_holidays, yaml_lines
+from afterhours_local.config_entries import AccountEntry, AppEntry, File, InboxEntry
+
+MAX_SECRET_BYTES = 1200  # two of them and a verify token fit a standard parameter of 4 KB
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake: where it stands, what is wrong, what would be right. Never holds a secret."""
+
+    file: str
+    line: int
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.field}: {self.message}" if self.field else f"{place}: {self.message}"
+
+
+class ConfigError(Exception):
+    """The configuration is wrong; every problem found, in the order of the files."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A configuration that has passed every check which needs no secrets and no stack."""
+
+    path: Path
+    apps: tuple[AppEntry, ...]
+    accounts: tuple[AccountEntry, ...]
+    inboxes: tuple[InboxEntry, ...]
+    playbooks: Mapping[str, Playbook] = field(default_factory=dict)
+
+    @cached_property
+    def agents(self) -> dict[str, dict[str, str]]:
+        """E-mail address -> {inbox: role}."""
+        found: dict[str, dict[str, str]] = {}
+        for inbox in self.inboxes:
+            for agent in inbox.agents:
+                found.setdefault(agent.email.lower(), {})[inbox.id] = agent.role
+        return found
+
+    def references(self) -> Iterator[str]:
+        for app in self.apps:
+            yield from app.secrets
+            if app.verify_token:
+                yield app.verify_token
+        yield from (account.token for account in self.accounts if account.token)
+
+    def secret_values(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Reference -> secret. Raises ConfigError naming every one that is missing, empty or cannot be one."""
+        values: dict[str, str] = {}
+        problems: list[Problem] = []
+        for reference in dict.fromkeys(self.references()):
+            try:
+                values[reference] = _fetch(reference, self.path.parent, environ)
+            except LookupError as error:
+                problems.append(Problem(str(self.path), 0, reference, str(error.args[0])))
+        if problems:
+            raise ConfigError(problems)
+        return values
+
+
+def load(path: Path) -> Configuration:
+    """Read and check the file and its playbooks. Raises ConfigError with everything that is wrong."""
+    document = _read(path)
+    entries = _validated(File, document)
+    problems = list(_contradictions(entries, document))
+    playbooks: dict[str, Playbook] = {}
+    files: dict[str, Path] = {}
+    for index, inbox in enumerate(entries.inboxes):
+        file = path.parent / inbox.playbook
+        first = files.setdefault(inbox.playbook_id, file)
+        if first != file:
+            message = f"has the same name as {first}; rename one, playbooks are known by the file's name"
+            problems.append(_problem(document, ("inboxes", index, "playbook"), message))
+        if inbox.playbook_id in [other.playbook_id for other in entries.inboxes[:index]]:
+            continue
+        if not file.is_file():
+            place = ("inboxes", index, "playbook")
+            problems.append(_problem(document, place, f"there is no file {file}; the path is relative to {path.name}"))
+            continue
+        try:
+            playbooks[inbox.playbook_id] = _playbook(inbox.playbook_id, _read(file))
+        except ConfigError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise ConfigError(problems)
+    return Configuration(path, entries.apps, entries.accounts, entries.inboxes, playbooks)
+
+
+def _playbook(name: str, document: yaml_lines.Document) -> Playbook:
+    found = _validated(Playbook, document)
+    if found.id not in ("", name):
+        raise ConfigError([_problem(document, ("id",), f"must be {name}, as the file is called, or be left out")])
+    for index, hours in enumerate(found.hours):
+        for code in hours.holidays:
+            try:
+                public_holidays.dates(code, ())
+            except public_holidays.UnknownCalendar as error:
+                written = ("hours", index, "holidays")
+                place = written if written in document.lines else ("hours", "holidays")
+                raise ConfigError([_problem(document, place, str(error))]) from error
+    return found.model_copy(update={"id": name})
+
+
+def _read(path: Path) -> yaml_lines.Document:
+    try:
+        return yaml_lines.read(path)
+    except yaml_lines.Unreadable as error:
+        raise ConfigError([Problem(str(path), error.line, "", error.message)]) from error
+
+
+def _validated(model: type[M], document: yaml_lines.Document) -> M:
+    if not isinstance(document.data, dict):
+        raise ConfigError([Problem(str(document.path), 1, "", "must be a mapping of keys to values")])
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        found = section.problems(error)
+        problems = [_plainly(document, place, text) for place, text in found if not _is_echo(place, text, found)]
+        raise ConfigError(sorted(dict.fromkeys(problems), key=lambda problem: problem.line)) from error
+
+
+_PLAINLY = {
+    "Field required": "is missing",
+    "Input should be a valid string": "must be text; put it in quotes",
+    "Input should be a valid tuple": "must be a list",
+    "Tuple should have at least 1 item after validation, not 0": "must not be empty",
+    "Input should be a valid dictionary": "must be a mapping of keys to values",
+}
+
+
+def _is_echo(place: yaml_lines.Place, message: str, found: list[tuple[yaml_lines.Place, str]]) -> bool:
+    """pydantic calls a list too short when it means that its items are wrong, which it also says."""
+    inside = any(len(other) > len(place) and other[: len(place)] == place for other, _ in found)
+    return inside and "after validation" in message
+
+
+def _plainly(document: yaml_lines.Document, location: yaml_lines.Place, message: str) -> Problem:
+    """One mistake in the file's own terms: pydantic's steps that are not in the file (members of a union, the index
+    of something written alone) are left out, the key that is missing or unknown stays."""
+    place: yaml_lines.Place = ()
+    for step in location:
+        if (*place, step) in document.lines:
+            place = (*place, step)
+    if message == "Field required":
+        place = (*place, location[-1])
+    return _problem(document, place, _PLAINLY.get(message, message))
+
+
+def _problem(document: yaml_lines.Document, place: yaml_lines.Place, message: str) -> Problem:
+    return Problem(str(document.path), document.line_of(place), _dotted(place), message)
+
+
+def _dotted(place: yaml_lines.Place) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")
+
+
+def _contradictions(entries: File, document: yaml_lines.Document) -> Iterator[Problem]:
+    def problem(message: str, *place: str | int) -> Problem:
+        return _problem(document, place, message)
+
+    yield from _twice(document, "apps", [f"{app.source}/{app.app}" for app in entries.apps])
+    yield from _twice(document, "accounts", [f"{account.channel} {account.id}" for account in entries.accounts])
+    yield from _twice(document, "inboxes", [inbox.id for inbox in entries.inboxes])
+    for index, app in enumerate(entries.apps):
+        if app.source == "meta" and not app.verify_token:
+            yield problem(
+                "is missing; the platform asks for it when the webhook is set up: env:NAME",
+                "apps",
+                index,
+                "verify_token",
+            )
+        if app.source == "webchat" and app.verify_token:
+            yield problem("is not used by webchat; remove it", "apps", index, "verify_token")
+        if app.source == "meta" and app.origins:
+            yield problem("are for webchat only; remove them", "apps", index, "origins")
+    inboxes = {inbox.id for inbox in entries.inboxes}
+    for index, account in enumerate(entries.accounts):
+        yield from (problem(text, "accounts", index, key) for key, text in _account(account, entries.apps, inboxes))
+    for index, inbox in enumerate(entries.inboxes):
+        emails = [agent.email.lower() for agent in inbox.agents]
+        for number, email in enumerate(emails):
+            if email in emails[:number]:
+                yield problem("stands twice in this inbox", "inboxes", index, "agents", number, "email")
+
+
+def _account(account: AccountEntry, apps: tuple[AppEntry, ...], inboxes: set[str]) -> Iterator[tuple[str, str]]:
+    sources = [app.source for app in apps if app.app == account.app]
+    if not sources:
+        yield "app", f"there is no app {account.app}; known: {', '.join(sorted({app.app for app in apps}))}"
+    elif account.source not in sources:
+        yield "app", f"{account.channel} needs an app of source {account.source}; {account.app} is one of {sources[0]}"
+    if account.inbox not in inboxes:
+        yield "inbox", f"there is no inbox {account.inbox}; known: {', '.join(sorted(inboxes))}"
+    if account.source == "meta" and not account.token:
+        yield "token", "is missing; without it nothing can be sent: env:NAME"
+    if account.source == "webchat" and account.token:
+        yield "token", "is not used by webchat; remove it"
+    if account.channel == "instagram" and account.login == "page" and not account.page_id:
+        yield "page_id", "is missing: the Page that the account is linked to (or give login: instagram)"
+    if account.login == "instagram" and not account.channel.startswith("instagram"):
+        yield "login", "instagram is a login of the Instagram channels only"
+
+
+def _twice(document: yaml_lines.Document, section: str, names: list[str]) -> Iterator[Problem]:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            first = document.line_of((section, names.index(name)))
+            yield _problem(document, (section, index), f"{name} stands twice; first on line {first}")
+
+
+def _fetch(reference: str, folder: Path, environ: Mapping[str, str]) -> str:
+    where, _, name = reference.partition(":")
+    if where == "env":
+        if name not in environ:
+            raise LookupError("the environment variable is not set")
+        value = environ[name]
+    else:
+        try:
+            value = (folder / name).expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise LookupError("the file cannot be read") from error
+    value = value.strip()
+    if not value:
+        raise LookupError("is empty")
+    if len(value.encode()) > MAX_SECRET_BYTES:
+        raise LookupError(f"is longer than {MAX_SECRET_BYTES} bytes")
+    return value

@@ -1,0 +1,138 @@
+"""Writes a checked configuration to a stack, deployed or local, and says what it changed.
+
+A second push of the same configuration changes nothing. Secrets are fetched before the first write, so a missing
+one leaves the stack untouched; accounts are written last, so an account never points at what is not there yet.
+What the stack has and the file has not is listed and left alone, unless pruning is asked for.
+"""
+
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from typing import Any
+
+from afterhours import models
+from afterhours.playbook import Playbook
+
+from afterhours_local import public_holidays
+from afterhours_local.config import ConfigError, Configuration, Problem
+from afterhours_local.config_entries import AccountEntry, InboxEntry
+from afterhours_local.stack_config import Change, Clients, Resources, StackConfig
+
+HOLIDAY_YEARS = 3  # this one and the next two
+MAX_BODY_BYTES = 350_000
+MAX_PARAMETER_BYTES = 4_096
+
+
+def push(
+    config: Configuration,
+    resources: Resources,
+    clients: Clients,
+    progress: Callable[[Change], None] = lambda _change: None,
+    *,
+    environ: Mapping[str, str],
+    today: date,
+    api_bases: Mapping[str, str] | None = None,
+    invite: bool = True,
+    prune: bool = False,
+    dry_run: bool = False,
+) -> list[Change]:
+    """Bring the stack to the configuration. `api_bases` (channel -> URL) are for the local stack, which alone honours
+    them; without `invite` no e-mail goes out to new agents. Raises ConfigError before the first write, PushConflict.
+    """
+    values = config.secret_values(environ)
+    parameters = {**_app_parameters(config, values), **_token_parameters(config, values)}
+    bodies = {name: _packed(book, today) for name, book in config.playbooks.items()}
+    _fits(config, parameters, bodies)
+    stack = StackConfig(resources, clients, dry_run=dry_run)
+    changes: list[Change] = []
+    for change in _steps(stack, config, parameters, bodies, api_bases or {}, invite=invite, prune=prune):
+        changes.append(change)
+        progress(change)
+    return changes
+
+
+def _steps(
+    stack: StackConfig,
+    config: Configuration,
+    parameters: Mapping[str, str],
+    bodies: Mapping[str, str],
+    api_bases: Mapping[str, str],
+    *,
+    invite: bool,
+    prune: bool,
+) -> Iterator[Change]:
+    yield stack.pepper()
+    for name, value in parameters.items():
+        yield stack.parameter(name, value)
+    for name, body in bodies.items():
+        yield stack.playbook(name, body)
+    for inbox in config.inboxes:
+        change, queue_url = stack.human_queue(inbox.id)
+        yield change
+        yield stack.item("inbox", inbox.id, "INBOX", inbox.id, _inbox(inbox, queue_url).model_dump(mode="json"))
+    subs = []
+    for email, inboxes in config.agents.items():
+        change, sub = stack.user(email, invite=invite)
+        subs.append(sub)
+        yield change
+        yield stack.item("permissions", email, "AGENT", sub, {"email": email, "inboxes": inboxes})
+    keys = []
+    for account in config.accounts:
+        keys.append(f"{account.channel}#{account.id}")
+        fields = _account(account, api_bases).model_dump(mode="json", exclude_none=True)
+        yield stack.item("account", f"{account.channel} {account.id}", "ACCOUNT", keys[-1], fields)
+    yield from stack.extra_items("ACCOUNT", keys, prune=prune)
+    yield from stack.extra_items("INBOX", [inbox.id for inbox in config.inboxes], prune=prune)
+    yield from stack.extra_items("AGENT", subs, prune=prune)
+    yield from stack.extra_parameters(parameters, prune=prune)
+
+
+def _app_parameters(config: Configuration, values: Mapping[str, str]) -> dict[str, str]:
+    found = {}
+    for app in config.apps:
+        record: dict[str, Any] = {"secrets": [values[reference] for reference in app.secrets]}
+        if app.verify_token:
+            record["verify_token"] = values[app.verify_token]
+        if app.origins:
+            record["origins"] = list(app.origins)
+        found[f"app/{app.source}/{app.app}"] = json.dumps(record)
+    return found
+
+
+def _token_parameters(config: Configuration, values: Mapping[str, str]) -> dict[str, str]:
+    return {
+        f"token/{account.channel}/{account.id}": json.dumps({"token": values[account.token]})
+        for account in config.accounts
+        if account.token
+    }
+
+
+def _fits(config: Configuration, parameters: Mapping[str, str], bodies: Mapping[str, str]) -> None:
+    problems = [
+        Problem(str(config.path), 0, name, f"is longer than the {MAX_PARAMETER_BYTES} bytes of a parameter")
+        for name, value in parameters.items()
+        if len(value.encode()) > MAX_PARAMETER_BYTES
+    ]
+    problems += [
+        Problem(str(config.path), 0, f"playbook {name}", f"is larger than {MAX_BODY_BYTES:,} bytes, compressed")
+        for name, body in bodies.items()
+        if len(zlib.compress(body.encode(), 9)) > MAX_BODY_BYTES
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _inbox(inbox: InboxEntry, queue_url: str) -> models.Inbox:
+    return models.Inbox(id=inbox.id, playbook=inbox.playbook_id, queue_url=queue_url, shards=inbox.shards)
+
+
+def _account(account: AccountEntry, api_bases: Mapping[str, str]) -> models.Account:
+    return models.Account(
+        **account.model_dump(exclude={"token"}), source=account.source, api_base=api_bases.get(account.channel)
+    )
+
+
+def _packed(playbook: Playbook, today: date) -> str:
+    dated = public_holidays.on_dates(playbook, range(today.year, today.year + HOLIDAY_YEARS))
+    return json.dumps(dated.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))

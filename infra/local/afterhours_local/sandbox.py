@@ -1,0 +1,89 @@
+"""A local stack with a configuration pushed and the fake platforms playing its accounts.
+
+What `afterhours run`, `afterhours demo` and the journey tests have in common.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from afterhours_local import config, config_push, stack_config
+from afterhours_local.platforms.graph import FakeAccount, FakeGraph
+from afterhours_local.platforms.graph_deliveries import Post, post_signed
+from afterhours_local.platforms.server import GraphServer
+from afterhours_local.stack import LocalStack
+
+ROOT = Path(__file__).parents[3]
+TEMPLATE = ROOT / "template.yaml"
+SAMPLES = Path(str(resources.files("afterhours_local") / "samples"))
+GRAPH_CHANNELS = ("whatsapp", "messenger", "instagram")
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """The stack, the platform's side of it, and what was pushed."""
+
+    stack: LocalStack
+    graph: FakeGraph
+    config: config.Configuration
+    secrets: Mapping[str, str]  # by their `env:` or `file:` reference
+    platforms_url: str
+
+    def app_secret(self, app: str) -> str:
+        """The current secret with which the platform signs for an app."""
+        entry = next(each for each in self.config.apps if each.app == app)
+        return self.secrets[entry.secrets[0]]
+
+
+def sample_environment() -> dict[str, str]:
+    """The values of samples/env.example, known to everybody."""
+    lines = (SAMPLES / "env.example").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+@contextlib.contextmanager
+def playing(
+    stack: LocalStack,
+    configuration: Path,
+    environ: Mapping[str, str],
+    *,
+    platform_port: int = 0,
+    post: Post = post_signed,
+    progress: Callable[[stack_config.Change], None] = lambda _change: None,
+) -> Iterator[Sandbox]:
+    """Push the configuration to a started stack and let the fake platforms play its accounts."""
+    loaded = config.load(configuration)
+    secrets = loaded.secret_values(environ)
+    graph = FakeGraph(stack.clock.now_ms, post=post)
+    with GraphServer(graph, port=platform_port) as server:
+        config_push.push(
+            loaded,
+            stack_config.Resources.of(stack.stack_name, stack.outputs),
+            stack.clients,
+            progress,
+            environ=environ,
+            today=stack.clock.now().date(),
+            api_bases=dict.fromkeys(GRAPH_CHANNELS, server.url),
+            invite=False,
+        )
+        for account in _fakes(loaded, secrets, stack.url):
+            graph.register(account)
+        yield Sandbox(stack, graph, loaded, secrets, server.url)
+
+
+def _fakes(loaded: config.Configuration, secrets: Mapping[str, str], url: str) -> Iterator[FakeAccount]:
+    apps = {app.app: app for app in loaded.apps}
+    for account in loaded.accounts:
+        if account.channel in GRAPH_CHANNELS and account.token:
+            yield FakeAccount(
+                channel=account.channel,
+                id=account.id,
+                token=secrets[account.token],
+                app_secret=secrets[apps[account.app].secrets[0]],
+                webhook_url=f"{url}/hook/{account.source}/{account.app}",
+                login=account.login,
+                page_id=account.page_id,
+                **({"app_id": account.app_id} if account.app_id else {}),
+            )
