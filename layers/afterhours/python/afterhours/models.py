@@ -212,7 +212,10 @@ class ThreadHead(Frozen):
     contact_id: str
     contact_name: str | None = None
     aliases: tuple[str, ...] = ()  # thread ids that lead here
-    language: str | None = None
+    language: str | None = None  # the one answered in last
+    explicit_language: str | None = None  # the one the contact asked for
+    running: dict[str, int] = Field(default_factory=dict)  # what the contact's texts say of the language so far
+    asked: tuple[str, ...] = ()  # the contact's last texts, cut short
     opted_out_at: int = 0  # since when the contact wants nothing automatic; 0: never said so
     owner: str | None = None
     lease_until: int = 0
@@ -228,7 +231,9 @@ class ThreadHead(Frozen):
     away_at: int = 0
     away_period: str | None = None  # the closed period that has had its away reply
     handoff_notice_at: int = 0
-    opt_notice_at: int = 0
+    suggested_at: int = 0
+    disclosed_at: int = 0  # when automation last said that it is automation
+    incident_told: str | None = None
     auto_times: tuple[int, ...] = ()  # the last automated replies, newest last, at most 8
     inbound_count: int = 0
     window_until: int = 0
@@ -252,6 +257,8 @@ class Disposition(Frozen):
     rule: str
     reason: str
     reply_text: str | None = None
+    quick_replies: tuple[QuickReply, ...] = ()
+    language: str | None = None
     not_before: int = 0
     handoff: tuple[str, ...] = ()
     due_at: int = 0

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from afterhours.section import Section
+from afterhours.section import Section, misplaced
 
 _INTERVAL = re.compile(r"(\d{1,2}):(\d\d)\s*[-–]\s*(\d{1,2}):(\d\d)", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,4})?", re.ASCII)
@@ -206,9 +206,13 @@ class Hours(Section):
             return week
         given_by: dict[Day, object] = {}
         for key in week:
-            for day in days(key):
+            try:
+                named = list(days(key))
+            except ValueError as error:
+                raise misplaced(str(error), str(key)) from error
+            for day in named:
                 if day in given_by:
-                    raise ValueError(f'{day} is given twice, by "{given_by[day]}" and by "{key}"; keep one')
+                    raise misplaced(f'{day} is given twice, by "{given_by[day]}" and by "{key}"; keep one', str(key))
                 given_by[day] = key
         return {day: week[given_by[day]] for day in WEEK if day in given_by}
 
@@ -219,9 +223,10 @@ class Hours(Section):
             following = WEEK[(number + 1) % 7]
             night, morning = week.get(day, ())[-1:], week.get(following, ())[:1]
             if night and morning and span(night[0])[1] - _DAY_MINUTES > span(morning[0])[0]:
-                raise ValueError(
+                raise misplaced(
                     f'{day} "{night[0]}" runs into {following} "{morning[0]}"{_overnight_hint(night[0])}; '
-                    "end the one where the other begins"
+                    "end the one where the other begins",
+                    day.value,
                 )
         return week
 
@@ -235,12 +240,16 @@ class Hours(Section):
 
     @model_validator(mode="after")
     def _one_exception_a_day(self) -> Self:
-        replacing = [exception for exception in self.exceptions if exception.open is not None]
-        for number, one in enumerate(replacing):
-            for other in replacing[:number]:
-                if one.rank == other.rank and (one.covers(_some_day(other)) or other.covers(_some_day(one))):
-                    raise ValueError(
-                        f"two exceptions speak of {max(one.first, other.first)}; join them into one with all its hours"
+        replacing = [(number, rule) for number, rule in enumerate(self.exceptions) if rule.open is not None]
+        for number, one in replacing:
+            for earlier, other in replacing:
+                if earlier >= number or one.rank != other.rank:
+                    continue
+                if one.covers(_some_day(other)) or other.covers(_some_day(one)):
+                    raise misplaced(
+                        f"two exceptions speak of {max(one.first, other.first)}; join them into one with all its hours",
+                        "exceptions",
+                        number,
                     )
         return self
 
