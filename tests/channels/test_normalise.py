@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from afterhours import channels
 from afterhours.channels import meta, untrusted
+from afterhours.channels.calling_codes import language_of
 from afterhours.channels.contract import MalformedPayload
 from afterhours.models import Event, Kind
 
@@ -386,3 +387,11 @@ def test_a_contact_beside_the_event_is_an_alias_only_if_it_is_the_same_person() 
 )
 def test_only_a_plausible_absolute_time_is_a_time(value: Any, expected: int | None) -> None:
     assert untrusted.time_ms(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("phone", "language"),
+    [("385915550142", "hr"), ("12025550123", "en"), ("37410555012", "hy"), ("46701234567", None), ("US.1349", None)],
+)
+def test_a_calling_code_hints_at_a_language(phone: str, language: str | None) -> None:
+    assert language_of(phone) == language

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from afterhours.channels import graph, untrusted
+from afterhours.channels.calling_codes import language_of
 from afterhours.channels.contract import MalformedPayload, Piece
 from afterhours.channels.http import LIMITS, Limits
 from afterhours.channels.meta import WHATSAPP_FIELDS, part_of
@@ -57,7 +58,8 @@ def normalise(piece: Piece) -> Event:
         fields["kind"] = Kind.CALL
     identity = _identity(fields) or (json.dumps([part.item, fields.get("timestamp_ms")], sort_keys=True),)
     key = event_key(CHANNEL, number_id or "", *(str(one) for one in identity))
-    return Event(channel=CHANNEL, account_id=number_id, event_id=key, **fields)
+    locale = language_of(next(iter(fields.get("contact_ids", ())), None))
+    return Event(channel=CHANNEL, account_id=number_id, event_id=key, locale=locale, **fields)
 
 
 def _identity(fields: Fields) -> tuple[object, ...]:
