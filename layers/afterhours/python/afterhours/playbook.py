@@ -218,6 +218,7 @@ class Playbook(Section):
         yield from (("incident", "text", language) for language in (self.incident.text if self.incident else ()))
         for number, entry in enumerate(self.faq):
             yield from (("faq", number, "answer", language) for language in entry.answer)
+            yield from (("faq", number, "title", language) for language in entry.title)
 
     @property
     def zone(self) -> str:

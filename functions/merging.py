@@ -1,0 +1,230 @@
+"""What is stored and never answered: receipts, echoes, reactions, edits, deletions, standby, and what is not ours.
+
+Part of the worker. Receipts move delivery forward and nothing else; an echo that is not ours is a person in the
+platform's own app and silences automation.
+"""
+
+import hashlib
+import json
+import re
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from afterhours import settings
+from afterhours.counts import count
+from afterhours.models import Attachment, Event, Kind, SendState, ThreadHead, ThreadStatus
+from afterhours.stores import queues
+from afterhours.stores.dynamo import Item
+from afterhours.stores.sending import FAILED_RANK, Sending
+from afterhours.stores.threads import HEAD, Threads, inbound_key, thread_key, thread_name
+from aws_lambda_powertools import Logger
+from sends import Place, RetryLater
+
+logger = Logger(service="worker")
+
+ADMINISTRATIVE = {Kind.ACCOUNT, Kind.ERROR, Kind.IGNORED, Kind.UNKNOWN}
+RECEIPTS = {Kind.STATUS, Kind.READ, Kind.DELIVERY}
+ADMINISTRATIVE_REASONS = {f"kind_{kind}" for kind in (Kind.ACCOUNT, Kind.ERROR, Kind.IGNORED)}
+MERGED = {
+    *RECEIPTS,
+    Kind.ECHO,
+    Kind.REACTION,
+    Kind.MESSAGE_EDIT,
+    Kind.MESSAGE_DELETED,
+    Kind.FEED_REACTION,
+    Kind.FEED_POST,
+}
+
+TEXT_KEPT = 16_000  # characters; no platform's message is longer
+NAME_KEPT = 200
+URL_KEPT = 4_000
+KEPT_DAYS = 400
+QUARANTINE_DAYS = 14
+BODY_KEPT = 300_000  # bytes; an item holds 400 KB
+ECHO_WAIT_S = 10
+ECHO_WAIT_LIMIT_MS = 60_000
+RANK = {"sent": 1, "delivered": 2, "read": 3, "played": 3, "failed": FAILED_RANK}
+_CORRELATOR = re.compile(r"([a-z2-7]{26})/(E#\d{13}#[IO]#[0-9A-Za-z]{26})")
+
+
+def merge(event: Event, place: Place) -> None:
+    """Put an event where it belongs without an answer. Raises RetryLater for an echo that comes too early."""
+    if event.kind is Kind.STATUS:
+        _status(event, place)
+    elif event.kind in RECEIPTS:
+        _watermark(event, place)
+    elif not event.contact_ids:
+        _put(event, f"T#{event.channel}#{event.account_id}#{'0' * 26}", place)
+    elif event.kind is Kind.ECHO and not event.standby:
+        _echo(event, place)
+    else:
+        pk, _, _ = find(event, place)
+        if event.kind is Kind.MESSAGE_DELETED:
+            _forget_text(event, pk, place.threads)
+        _put(event, pk, place)
+
+
+def find(event: Event, place: Place) -> tuple[str, ThreadHead | None, dict[str, Any]]:
+    """The contact's thread, its head, and the head's `aliases` where an id of the contact was new to it."""
+    pks = [thread_key(place.pepper, event.channel, place.account.id, contact) for contact in event.contact_ids]
+    pk, head = place.threads.find(pks)
+    known = head.aliases if head else ()
+    new = [other for other in pks if other != pk and other not in known]
+    for other in new:
+        place.threads.add_alias(other, pk)
+    return pk, head, {"aliases": (*known, *new)[-8:]} if new else {}
+
+
+def stored(event: Event, pk: str, now_ms: int) -> Item:
+    """What an event leaves in its thread. `at` is for display and windows: the event's time, never ahead of ours."""
+    at = min(event.timestamp_ms or now_ms, now_ms)
+    return {
+        "pk": pk,
+        "sk": inbound_key(event.timestamp_ms, event.event_id),
+        "kind": event.kind,
+        "subkind": event.subkind,
+        "at": at,
+        "contact_id": event.contact_ids[0] if event.contact_ids else None,
+        "contact_name": event.contact_name[:NAME_KEPT] if event.contact_name else None,
+        "message_id": event.message_id,
+        "text": event.text[:TEXT_KEPT] if event.text else None,
+        "attachments": [_short(entry) for entry in event.attachments[:30]] or None,
+        "payload": event.payload[:1000] if event.payload else None,
+        "emoji": event.emoji[:NAME_KEPT] if event.emoji else None,
+        "target_id": event.target_id,
+        "reply_to_id": event.reply_to_id,
+        "post_id": event.post_id,
+        "standby": event.standby or None,
+        "ttl": now_ms // 1000 + KEPT_DAYS * 86_400,
+    }
+
+
+def _short(attachment: Attachment) -> Item:
+    """An attachment that fits: a cut name still says something, a cut address leads nowhere."""
+    kept = attachment.model_dump(exclude_none=True)
+    if len(kept.get("url", "")) > URL_KEPT:
+        del kept["url"]
+    return {field: value if field == "url" else value[:NAME_KEPT] for field, value in kept.items()}
+
+
+def quarantine(message: dict[str, Any], reason: str) -> None:
+    """Keep a verified body that belongs to no thread of ours for 14 days; the same bytes are kept once."""
+    body = json.dumps(message.get("piece", message.get("body_b64")), separators=(",", ":")).encode()
+    day = datetime.fromtimestamp(message["received_ms"] / 1000, UTC).date().isoformat()
+    item: Item = {
+        "pk": f"Q#{message['source']}#{day}",
+        "sk": hashlib.sha256(body).hexdigest(),
+        "app": message["app"],
+        "reason": reason,
+        "at": message["received_ms"],
+        "ttl": message["received_ms"] // 1000 + QUARANTINE_DAYS * 86_400,
+    }
+    if len(body) <= BODY_KEPT:
+        item["body"] = body
+    else:
+        item["overflow"] = message.get("key", "")
+    Threads(settings.load().threads_table).put_once(item)
+    logger.info("set aside", extra={"source": message["source"], "app": message["app"], "reason": reason})
+    count("worker", "Administrative" if reason in ADMINISTRATIVE_REASONS else "Quarantined")
+
+
+def _put(event: Event, pk: str, place: Place) -> None:
+    """Store an event beside the thread's messages, once. It moves nothing."""
+    now_ms = settings.now_ms()
+    item = {
+        **stored(event, pk, now_ms), "type": "event", "reply": SendState.NONE, "ring": "none", "rule": "not_answerable",
+        "reason": "standby" if event.standby else f"kind_{event.kind}",
+    }  # fmt: skip
+    place.threads.put_once(item)
+
+
+def _status(event: Event, place: Place) -> None:
+    """A receipt that carries our correlator: one write; a failed agents' reply reopens its thread: two."""
+    match = _CORRELATOR.fullmatch(event.correlator or "")
+    rank = RANK.get(event.subkind or "")
+    if not match or rank is None:
+        logger.info("receipt ignored", extra={"reason": "no correlator of ours" if not match else "unknown status"})
+        return
+    pk, sk = f"T#{event.channel}#{place.account.id}#{match[1]}", match[2]
+    sending = Sending(place.threads)
+    if rank < FAILED_RANK:
+        sending.merge_receipt(pk, sk, rank, event.message_id)
+        return
+    code = str(event.error_codes[0]) if event.error_codes else "failed"
+    agents = "#O#" in sk
+    if sending.merge_failure(pk, sk, code, settings.now_ms(), place.inbox.shards, news=agents):
+        logger.warning("delivery failed", extra={"thread_id": thread_name(pk), "event": sk, "code": code})
+        count("worker", "DeliveryFailed")
+        if agents:
+            queues.ring(place.inbox.queue_url, place.inbox.id, pk)
+
+
+def _watermark(event: Event, place: Place) -> None:
+    """Everything up to a time was delivered or read; kept on the head, one write, forward only."""
+    until = event.watermark_ms or event.timestamp_ms
+    if not event.contact_ids or not until:
+        return
+    pk = thread_key(place.pepper, event.channel, place.account.id, event.contact_ids[0])
+    field = "read_until" if event.kind is Kind.READ else "delivered_until"
+    place.threads.update(
+        pk, HEAD, f"SET #{field} = :until",
+        when=f"attribute_exists(#version) AND (attribute_not_exists(#{field}) OR #{field} < :until)", until=until,
+    )  # fmt: skip
+
+
+def _echo(event: Event, place: Place) -> None:
+    """What left our account: ours by its correlator, its id or its text; otherwise a person's."""
+    match = _CORRELATOR.fullmatch(event.correlator or "")
+    if match:
+        pk = f"T#{event.channel}#{place.account.id}#{match[1]}"
+        Sending(place.threads).merge_receipt(pk, match[2], RANK["sent"], event.message_id)
+        return
+    pk, head, aliases = find(event, place)
+    if event.app_id and event.app_id == place.account.app_id:
+        _put(event, pk, place)
+        return
+    now_ms = settings.now_ms()
+    sends = [item for item in place.threads.recent(pk) if item.get("attempt") and item["reply"] != SendState.NONE]
+    if event.message_id in {item["platform_id"] for item in sends if item.get("platform_id")}:
+        return
+    open_sends = [item for item in sends if item["reply"] in (SendState.CLAIMED, SendState.UNKNOWN)]
+    for item in open_sends:
+        if _same(item["reply_text"], event.text):
+            Sending(place.threads).merge_receipt(pk, item["sk"], RANK["sent"], event.message_id)
+            return
+    if any(now_ms - item["attempt_at"] < ECHO_WAIT_LIMIT_MS for item in open_sends):
+        raise RetryLater(ECHO_WAIT_S, "a send of ours is not settled")
+    _human_spoke(event, pk, head, aliases, place, now_ms)
+
+
+def _human_spoke(
+    event: Event, pk: str, head: ThreadHead | None, aliases: dict[str, Any], place: Place, now_ms: int
+) -> None:  # fmt: skip
+    item = {
+        **stored(event, pk, now_ms), "type": "echo", "attempt": uuid.uuid4().hex, "reply": SendState.NONE,
+        "rule": "not_answerable", "reason": "human_in_app",
+    }  # fmt: skip
+    changes: dict[str, Any] = {
+        "human_at": max(item["at"], head.human_at if head else 0),
+        "last_out_at": max(item["at"], head.last_out_at if head else 0),
+        **aliases,
+    }
+    if head is None:
+        changes |= {"inbox": place.inbox.id, "contact_id": event.contact_ids[0], "status": ThreadStatus.AUTOMATED}
+    if place.threads.commit(item, head, changes) is None:
+        logger.info("person in app", extra={"thread_id": thread_name(pk)})
+
+
+def _forget_text(event: Event, pk: str, threads: Threads) -> None:
+    """The contact took a message back: its words leave the table, that it was there stays."""
+    for item in threads.recent(pk, 100):
+        if event.target_id and item.get("message_id") == event.target_id and item["kind"] != Kind.MESSAGE_DELETED:
+            threads.update(
+                pk, item["sk"], "SET #deleted_at = :now REMOVE #text, #attachments, #payload",
+                when="attribute_exists(#pk)", now=settings.now_ms(),
+            )  # fmt: skip
+
+
+def _same(ours: str, theirs: str | None) -> bool:
+    return ours.split() == (theirs or "").split()

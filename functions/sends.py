@@ -1,0 +1,202 @@
+"""The one way out: automatic replies and composed messages, claimed first, posted once, outcome recorded.
+
+Part of the worker. A text whose outcome is unknown is never posted again.
+"""
+
+import uuid
+from datetime import timedelta
+from typing import NamedTuple
+
+from afterhours import channels, settings
+from afterhours.counts import count
+from afterhours.models import Account, Inbox, Outcome, Outgoing, QuickReply, Result, SendState, ThreadHead
+from afterhours.playbook import Playbook
+from afterhours.stores import config, queues, secrets
+from afterhours.stores.dynamo import Item
+from afterhours.stores.sending import CLAIM_LEASE_MS, Sending
+from afterhours.stores.threads import Threads, thread_name
+from aws_lambda_powertools import Logger
+
+logger = Logger(service="worker")
+
+BACKOFF_S = (6, 900)
+AFTER_WAIT_S = 5
+LAST_WAIT_BY_VISIBILITY = 7  # of the queue's ten; after that the sweeper brings a composed message back
+COMPOSED_STALE_MS = 24 * 3_600_000
+
+
+class RetryLater(Exception):
+    """Not now: make the message visible again after so many seconds."""
+
+    def __init__(self, seconds: float, reason: str) -> None:
+        super().__init__(reason)
+        self.seconds = max(1, int(seconds + 0.999))
+
+
+class Place(NamedTuple):
+    """Where an event belongs: the account it came to, its inbox and the inbox's playbook."""
+
+    threads: Threads
+    account: Account
+    inbox: Inbox
+    playbook: Playbook
+    pepper: bytes
+
+
+def correlator(pk: str, sk: str) -> str:
+    """Comes back in receipts and echoes; tells nobody anything."""
+    return f"{pk.rsplit('#', 1)[1]}/{sk}"
+
+
+def send_reply(item: Item, place: Place, attempt: str, receives: int, *, rung: bool) -> None:
+    """Post the automatic reply of an inbound item that this attempt has claimed. Raises RetryLater if not taken."""
+    outcome = _post(place.account, item, by_human=False, outside_window=False)
+    now_ms = settings.now_ms()
+    wait_s = _wait_s(outcome, receives)
+    recorded = Sending(place.threads).record(item, attempt, outcome, now_ms, now_ms + wait_s * 1000, rung=rung)
+    if not recorded and rung:
+        place.threads.update(item["pk"], item["sk"], "SET #ring = :rung", when="attribute_exists(#pk)", rung="rung")
+    if outcome.result is Result.NOT_SENT:
+        raise RetryLater(wait_s, outcome.reason or "not sent")
+
+
+def send_composed(pk: str, sk: str, receives: int) -> None:
+    """Send what an agent composed, after the one composed before it. Raises RetryLater."""
+    try:
+        _send_composed(pk, sk, receives)
+    except RetryLater:
+        if receives < LAST_WAIT_BY_VISIBILITY:
+            raise
+
+
+def _send_composed(pk: str, sk: str, receives: int) -> None:
+    threads = Threads(settings.load().threads_table)
+    item = threads.get(pk, sk)
+    if item is None:
+        raise LookupError("an outbound key without its item")
+    if SendState(item["reply"]).settled:
+        return
+    head = threads.head(pk)
+    inbox = config.inbox(head.inbox) if head else None
+    if head is None or inbox is None:
+        raise LookupError("an outbound item without its thread or inbox")
+    Composing(threads, item, head, inbox, receives).run()
+
+
+class Composing:
+    """The way of one composed text that is not settled: claimed, posted, recorded; what fails is news."""
+
+    def __init__(self, threads: Threads, item: Item, head: ThreadHead, inbox: Inbox, receives: int) -> None:
+        self.threads, self.item, self.head, self.inbox, self.receives = threads, item, head, inbox, receives
+        self.sending = Sending(threads)
+        self.now_ms = settings.now_ms()
+
+    def run(self) -> None:
+        _, channel, account_id, _ = self.item["pk"].split("#")
+        if self.item["reply"] == SendState.CLAIMED:
+            self._expire()
+            return
+        self._wait_for_its_turn()
+        account = config.account(channel, account_id)
+        if account is None:
+            self._fail(SendState.DROPPED, "account_gone", None)
+        elif reason := self._may_not():
+            self._fail(SendState.DROPPED, reason, None)
+        else:
+            self._send(account)
+
+    def _expire(self) -> None:
+        left = self.item["attempt_at"] + CLAIM_LEASE_MS - self.now_ms
+        if left > 0:
+            raise RetryLater(left / 1000, "another attempt sends")
+        self._fail(SendState.UNKNOWN, "claim_expired", self.item["attempt"])
+
+    def _wait_for_its_turn(self) -> None:
+        if (wait := self.item.get("not_before", 0) - self.now_ms) > 0:
+            raise RetryLater(wait / 1000, "reply not due")
+        before = self.threads.get(self.item["pk"], self.item["after"]) if self.item.get("after") else None
+        if before and not SendState(before["reply"]).settled:
+            raise RetryLater(AFTER_WAIT_S, "an earlier reply is on its way")
+
+    def _may_not(self) -> str | None:
+        """Why it must not leave any more. An opted-out contact who wrote again may be answered."""
+        head, channel = self.head, channels.channel(self.item["pk"].split("#")[1])
+        if head.opted_out_at and head.last_in_at <= head.opted_out_at:
+            return "opted_out"
+        if channel.WINDOW is not None and channel.HUMAN_WINDOW is not None:
+            longer = channel.HUMAN_WINDOW - channel.WINDOW
+            if self.now_ms > head.window_until + longer // timedelta(milliseconds=1):
+                return "window_closed"
+        if self.now_ms - self.item["at"] > COMPOSED_STALE_MS:
+            return "stale"
+        return None
+
+    def _send(self, account: Account) -> None:
+        attempt = uuid.uuid4().hex
+        if not self.sending.claim(self.item, attempt, self.now_ms):
+            raise RetryLater(1, "another attempt was faster")
+        outcome = _post(account, self.item, by_human=True, outside_window=self.now_ms > self.head.window_until)
+        self.now_ms = settings.now_ms()
+        if outcome.result is Result.SENT:
+            self.sending.record_answered(self.item, attempt, outcome, self.now_ms)
+        elif outcome.result is Result.NOT_SENT:
+            wait_s = _wait_s(outcome, self.receives)
+            self.sending.record_retry(self.item, attempt, outcome, self.now_ms, self.now_ms + wait_s * 1000)
+            raise RetryLater(wait_s, outcome.reason or "not sent")
+        else:
+            how = SendState.REFUSED if outcome.result is Result.REFUSED else SendState.UNKNOWN
+            self._fail(how, outcome.reason or outcome.code or how, attempt)
+
+    def _fail(self, how: SendState, reason: str, attempt: str | None) -> None:
+        if not self.sending.record_failed(self.item, attempt, how, reason, self.now_ms, self.inbox.shards):
+            return
+        thread = thread_name(self.item["pk"])
+        logger.warning("reply failed", extra={"thread_id": thread, "state": how, "reason": reason})
+        count("worker", "AgentReplyFailed")
+        queues.ring(self.inbox.queue_url, self.inbox.id, self.item["pk"])
+
+
+def _post(account: Account, item: Item, *, by_human: bool, outside_window: bool) -> Outcome:
+    """Post once, whatever comes of it; the platform's trouble is an outcome, not an exception."""
+    channel = channels.channel(account.channel)
+    try:
+        token = "" if "in_process" in channel.CAPABILITIES else secrets.token(account.channel, account.id)
+    except secrets.SecretsUnavailable:
+        return Outcome(result=Result.NOT_SENT, reason="secrets_unavailable")
+    if token is None:
+        outcome = Outcome(result=Result.REFUSED, reason="token_missing", account_problem=True)
+    else:
+        outcome = channel.send(
+            account,
+            token,
+            Outgoing(
+                to=item["contact_id"],
+                text=item["reply_text"],
+                correlator=correlator(item["pk"], item["sk"]),
+                by_human=by_human,
+                outside_window=outside_window,
+                quick_replies=tuple(QuickReply(**each) for each in item.get("quick_replies") or ()),
+            ),
+        )
+    logger.info(
+        "posted",
+        extra={
+            "thread_id": thread_name(item["pk"]),
+            "event": item["sk"],
+            "result": outcome.result,
+            "reason": outcome.reason,
+            "code": outcome.code,
+            "by_human": by_human,
+        },
+    )
+    count("worker", {"sent": "Sent", "refused": "Refused", "unknown": "Unknown", "not_sent": "NotSent"}[outcome.result])
+    if outcome.account_problem:
+        count("worker", "TokenInvalid")
+    return outcome
+
+
+def _wait_s(outcome: Outcome, receives: int) -> int:
+    """Twice as long each time, and not shorter than the platform asks for: a reply is stale before the queue's ten
+    receives are used up."""
+    first, longest = BACKOFF_S
+    return min(max(outcome.retry_after_s or 0, first << max(0, receives - 1)), longest)

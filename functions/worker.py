@@ -1,0 +1,240 @@
+"""One message of the inbound queue per invocation: normalise, decide, commit, ring, send, record (DESIGN 3.2).
+
+Everything may arrive twice and out of order; the table decides. What cannot go on now raises RetryLater and
+comes back through the message's visibility, never by being sent again to our own queue. `merging` holds what is
+stored without an answer, `sends` what leaves.
+"""
+
+import json
+import random
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import merging
+import sends
+from afterhours import channels, policy, settings
+from afterhours.channels.contract import MalformedPayload, Piece
+from afterhours.counts import count
+from afterhours.models import Disposition, Event, SendState, ThreadHead, ThreadStatus
+from afterhours.stores import config, queues, secrets
+from afterhours.stores.dynamo import Item
+from afterhours.stores.sending import CLAIM_LEASE_MS, Sending
+from afterhours.stores.threads import HeadMoved, Threads, open_keys, thread_name
+from aws_lambda_powertools import Logger
+from sends import Place, RetryLater
+
+logger = Logger(service="worker")
+
+TRIES = 8
+RING_AGAIN_S = 6  # whoever committed has rung by then, or never will
+
+
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    failures = []
+    for record in event["Records"]:
+        try:
+            handle(json.loads(record["body"]), int(record["attributes"]["ApproximateReceiveCount"]))
+        except (RetryLater, HeadMoved) as busy:
+            later = busy if isinstance(busy, RetryLater) else RetryLater(1, "thread is busy")
+            logger.info("waits", extra={"reason": str(later), "seconds": later.seconds})
+            queues.delay(settings.load().inbound_queue_url, record["receiptHandle"], later.seconds)
+            failures.append({"itemIdentifier": record["messageId"]})
+        except Exception:
+            logger.exception("failed")  # whatever it was, the message comes back, in the end to the DLQ
+            count("worker", "Failed")
+            failures.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failures}
+
+
+def handle(message: dict[str, Any], receives: int) -> None:
+    """One queue message. Raises RetryLater when it has to come back."""
+    if message.get("v") != 1:
+        raise ValueError(f"queue message of version {message.get('v')!r}")
+    if message["type"] == "overflow":
+        message = {**json.loads(queues.get_overflow(message["key"])), "key": message["key"]}
+    if message["type"] == "outbound":
+        sends.send_composed(message["pk"], message["sk"], receives)
+    elif message["type"] == "raw":
+        merging.quarantine(message, "not_understood")
+    else:
+        _receive(message, receives)
+
+
+def _receive(message: dict[str, Any], receives: int) -> None:
+    piece: Piece = message["piece"]
+    try:
+        name = _channel_of(message["source"], piece)
+        event = channels.channel(name).normalise(piece) if name else None
+    except MalformedPayload:
+        event = None
+    if event is None:
+        merging.quarantine(message, "not_understood")
+        return
+    if event.kind in merging.ADMINISTRATIVE:
+        merging.quarantine(message, f"kind_{event.kind}")
+        return
+    account = config.account(event.channel, event.account_id) if event.account_id else None
+    if account is None or account.source != message["source"] or account.app != message["app"]:
+        merging.quarantine(message, "unknown_account")
+        return
+    inbox = config.inbox(account.inbox)
+    playbook = config.playbook(inbox.playbook) if inbox else None
+    if inbox is None or playbook is None:
+        raise LookupError(f"inbox {account.inbox} or its playbook is not configured")
+    place = Place(Threads(settings.load().threads_table), account, inbox, playbook, secrets.pepper())
+    if event.kind in merging.MERGED or event.standby:
+        merging.merge(event, place)
+    elif not event.contact_ids:
+        merging.quarantine(message, "no_contact")
+    else:
+        Answering(event, place, receives).run()
+
+
+def _channel_of(source: str, piece: Piece) -> str:
+    """Which channel reads the piece; our own webchat is source and channel in one. "" where none does."""
+    return channels.source(source).channel_of(piece) if source in channels.SOURCES else source
+
+
+class Answering:
+    """The way of one event of a customer: one commit that decides, then what it asks for."""
+
+    def __init__(self, event: Event, place: Place, receives: int) -> None:
+        self.event, self.place, self.receives = event, place, receives
+        self.now_ms = settings.now_ms()
+        self.attempt = uuid.uuid4().hex
+
+    def run(self) -> None:
+        for _ in range(TRIES):
+            pk, head, aliases = merging.find(self.event, self.place)
+            now = datetime.fromtimestamp(self.now_ms / 1000, UTC)
+            disposition = policy.decide(self.event, head, self.place.playbook, now)
+            item = self._item(pk, head, disposition)
+            try:
+                known = self.place.threads.commit(item, head, self._changes(item, head, disposition) | aliases)
+            except HeadMoved:
+                time.sleep(random.uniform(0, 0.05))
+                continue
+            if known is None:
+                self._log(item, disposition)
+                self._act(item)
+            else:
+                self._resume(known)
+            return
+        raise RetryLater(2, "thread is busy")
+
+    def _item(self, pk: str, head: ThreadHead | None, disposition: Disposition) -> Item:
+        replies = disposition.reply_text is not None
+        opens = bool(disposition.handoff) and not (head and head.status is ThreadStatus.OPEN)
+        held = head is not None and head.owner is not None and head.lease_until >= self.now_ms
+        return {
+            **merging.stored(self.event, pk, self.now_ms),
+            "type": "inbound",
+            "attempt": self.attempt,
+            "attempt_at": self.now_ms,
+            "decided_at": self.now_ms,
+            "fence": head.fence if head else 0,
+            "rule": disposition.rule,
+            "reason": disposition.reason,
+            "handoff": list(disposition.handoff) or None,
+            "language": disposition.language,
+            "reply": SendState.NONE
+            if not replies
+            else SendState.PLANNED
+            if disposition.not_before
+            else SendState.CLAIMED,
+            "reply_text": disposition.reply_text,
+            "quick_replies": [each.model_dump() for each in disposition.quick_replies] or None,
+            "not_before": disposition.not_before or None,
+            "ring": "pending" if opens and not held else "none",
+        }
+
+    def _changes(self, item: Item, head: ThreadHead | None, disposition: Disposition) -> dict[str, Any]:
+        channel = channels.channel(self.event.channel)
+        inbox = self.place.inbox
+        changes = policy.advance(
+            self.event, head, disposition, sk=item["sk"], at_ms=item["at"], now_ms=self.now_ms, inbox=inbox.id,
+            window=channel.WINDOW,
+        )  # fmt: skip
+        if changes["status"] is ThreadStatus.OPEN and not (head and head.status is ThreadStatus.OPEN):
+            changes |= open_keys(item["pk"], changes["inbox"], inbox.shards, disposition.due_at, self.now_ms)
+            if head and head.status is ThreadStatus.RESOLVED:
+                changes |= {"agenda_pk": None, "agenda_sk": None}
+        return changes
+
+    def _act(self, item: Item) -> None:
+        """Ring and send as the owner of the commit; a bell that failed does not hold the reply up."""
+        rung = self._ring(item)
+        replied = item["reply"] == SendState.CLAIMED
+        if replied:
+            sends.send_reply(item, self.place, self.attempt, self.receives, rung=rung)
+        elif rung:
+            self._mark_rung(item)
+        if item["ring"] == "pending" and not rung:
+            raise RetryLater(RING_AGAIN_S, "bell not rung")
+        if item["reply"] == SendState.PLANNED:
+            raise RetryLater((item["not_before"] - self.now_ms) / 1000, "reply not due")
+
+    def _resume(self, item: Item) -> None:
+        """The event is known: take up what is left of it, and only that."""
+        sending = Sending(self.place.threads)
+        if item["ring"] == "pending":
+            if (left := item["attempt_at"] + RING_AGAIN_S * 1000 - self.now_ms) > 0:
+                raise RetryLater(left / 1000, "another attempt rings")
+            if not self._ring(item):
+                raise RetryLater(RING_AGAIN_S, "bell not rung")
+            self._mark_rung(item)
+        if item["reply"] == SendState.CLAIMED:
+            left = item["attempt_at"] + CLAIM_LEASE_MS - self.now_ms
+            if left > 0:
+                raise RetryLater(left / 1000, "another attempt sends")
+            if sending.expire(item):
+                logger.warning("reply unknown", extra={"thread_id": thread_name(item["pk"]), "event": item["sk"]})
+                count("worker", "Unknown")
+        elif item["reply"] == SendState.PLANNED:
+            self._resume_planned(item, sending)
+
+    def _resume_planned(self, item: Item, sending: Sending) -> None:
+        if (wait := item["not_before"] - self.now_ms) > 0:
+            raise RetryLater(wait / 1000, "reply not due")
+        head = self.place.threads.head(item["pk"])
+        if head is None:
+            raise LookupError("a stored event without its thread head")
+        if reason := policy.gone_stale(head, item["fence"], item["decided_at"], self.now_ms):
+            sending.drop(item, reason)
+            logger.info("reply dropped", extra={"thread_id": thread_name(item["pk"]), "reason": reason})
+            return
+        if not sending.reclaim(item, head, self.attempt, self.now_ms):
+            raise RetryLater(1, "another attempt was faster")  # it may crash: come back and see how it ended
+        sends.send_reply(item, self.place, self.attempt, self.receives, rung=False)
+
+    def _ring(self, item: Item) -> bool:
+        if item["ring"] != "pending":
+            return False
+        try:
+            queues.ring(self.place.inbox.queue_url, self.place.inbox.id, item["pk"])
+        except queues.NotEnqueued:
+            return False
+        return True
+
+    def _mark_rung(self, item: Item) -> None:
+        self.place.threads.update(
+            item["pk"], item["sk"], "SET #ring = :rung", when="#ring = :pending", rung="rung", pending="pending"
+        )
+
+    def _log(self, item: Item, disposition: Disposition) -> None:
+        logger.info(
+            "decided",
+            extra={
+                "thread_id": thread_name(item["pk"]),
+                "event": item["sk"],
+                "kind": self.event.kind,
+                "rule": disposition.rule,
+                "reason": disposition.reason,
+                "replies": disposition.reply_text is not None,
+                "handoff": list(disposition.handoff),
+            },
+        )
+        if item["ring"] == "pending":
+            count("worker", "HandedOff")

@@ -1,0 +1,150 @@
+"""What to do about an event: one disposition, with the reply, the reasons to call a person, and why. Pure.
+
+The rows and their precedence are in rows.py. Handing the thread to a person is decided apart from the reply and only
+ever escalates. `advance` turns a decision into the changes of the thread head that are committed with it.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from afterhours import signals
+from afterhours.case import Case
+from afterhours.models import Disposition, Event, Kind, ThreadHead, ThreadStatus
+from afterhours.playbook import Playbook
+from afterhours.rows import ASKED_KEPT, STALE_AFTER, Hit
+from afterhours.rows import TABLE as TABLE
+from afterhours.signals import Signal
+
+KEEP_FOR_LAST_OWNER = timedelta(minutes=10)
+AUTO_TIMES_KEPT = 8
+QUESTIONS_KEPT = 3
+
+
+def decide(event: Event, head: ThreadHead | None, playbook: Playbook, now: datetime) -> Disposition:
+    """The one disposition of an event. `now` is aware UTC."""
+    case = Case(event, head, playbook, now)
+    rule, hit, why = _first_hit(case)
+    reasons = _reasons(case, rule, hit)
+    delay = playbook.replies.instant.delay if rule == "instant" else 0
+    return Disposition(
+        rule=rule,
+        reason=hit.reason,
+        reply_text=hit.text,
+        quick_replies=hit.quick_replies,
+        language=case.choice.language if case.speaks else None,
+        not_before=case.now_ms + delay * 1000 if hit.text and delay else 0,
+        handoff=reasons,
+        due_at=int(case.due.timestamp() * 1000) if reasons else 0,
+        stamps={**_remembered(case), **hit.stamps, **(_sent(case) if hit.text else {})},
+        why=why,
+    )
+
+
+def _first_hit(case: Case) -> tuple[str, Hit, tuple[tuple[str, str], ...]]:
+    why: list[tuple[str, str]] = []
+    for rule, row in TABLE:
+        verdict = row(case)
+        if isinstance(verdict, Hit):
+            return rule, verdict, (*why, (rule, verdict.reason))
+        why.append((rule, verdict.verdict))
+    return "none", Hit("nothing_due"), (*why, ("none", "nothing_due"))
+
+
+def _reasons(case: Case, rule: str, hit: Hit) -> tuple[str, ...]:
+    """Why a person is needed, most pressing first; empty when none is."""
+    event, head, handoff = case.event, case.head, case.playbook.replies.handoff
+    if not case.speaks or rule == "opt_word":
+        return ()
+    found = [signal.value for signal in Signal if signal in case.signals]
+    if rule == "loop_guard":
+        found.append("loop_guard")
+    if head and head.status in (ThreadStatus.WAITING, ThreadStatus.SNOOZED):
+        found.append("customer_replied")
+    if event.attachments:
+        found.append("attachment")
+    if head and event.text and signals.same_question(event.text, head.asked):
+        found.append("same_question_twice")
+    if hit.text and case.automated_turns >= handoff.after_turns:
+        found.append("automated_turns")
+    if event.kind is Kind.MESSAGE and handoff.unanswered and not hit.answers:
+        found.append("unanswered")
+    return tuple(dict.fromkeys(found))
+
+
+def _remembered(case: Case) -> dict[str, Any]:
+    """What the head keeps of what was said: the language, and the last texts to know a repeated one."""
+    if not case.speaks:
+        return {}
+    choice, head = case.choice, case.head
+    stamps: dict[str, Any] = {"language": choice.language, "running": dict(choice.running)}
+    if choice.explicit:
+        stamps["explicit_language"] = choice.explicit
+    if case.event.text:
+        before = head.asked if head else ()
+        stamps["asked"] = (*before, case.event.text[:ASKED_KEPT])[-QUESTIONS_KEPT:]
+    return stamps
+
+
+def _sent(case: Case) -> dict[str, Any]:
+    before = case.head.auto_times if case.head else ()
+    stamps: dict[str, Any] = {"auto_times": (*before, case.now_ms)[-AUTO_TIMES_KEPT:]}
+    return {**stamps, "disclosed_at": case.now_ms} if case.must_disclose else stamps
+
+
+def advance(
+    event: Event,
+    head: ThreadHead | None,
+    disposition: Disposition,
+    *,
+    sk: str,
+    at_ms: int,
+    now_ms: int,
+    inbox: str,
+    window: timedelta | None,
+) -> dict[str, Any]:
+    """The changes of the head that storing this event brings (None removes an attribute).
+
+    `at_ms` is the event's time clamped to our clock. `work` index keys are the store's and not among them.
+    """
+    changes: dict[str, Any] = {
+        "inbox": head.inbox if head else inbox,
+        "contact_id": head.contact_id if head else event.contact_ids[0],
+        "status": head.status if head else ThreadStatus.AUTOMATED,
+        "last_inbound": sk,
+        "last_in_at": max(at_ms, head.last_in_at if head else 0),
+        "inbound_count": (head.inbound_count if head else 0) + 1,
+        **disposition.stamps,
+    }
+    if event.contact_name:
+        changes["contact_name"] = event.contact_name[:200]
+    if window is not None:
+        changes["window_until"] = max(at_ms + _ms(window), head.window_until if head else 0)
+    if disposition.handoff:
+        changes |= _opening(head, disposition, now_ms)
+    return changes
+
+
+def gone_stale(head: ThreadHead, fence: int, decided_ms: int, now_ms: int) -> str | None:
+    """Why an automatic reply that was planned must not be sent any more; None while it may."""
+    if head.fence != fence or head.human_at > decided_ms:
+        return "human_has_it"
+    if head.opted_out_at > decided_ms:
+        return "opted_out"
+    if now_ms - decided_ms > _ms(STALE_AFTER):
+        return "stale"
+    return None
+
+
+def _opening(head: ThreadHead | None, disposition: Disposition, now_ms: int) -> dict[str, Any]:
+    known = head.handoff_reasons if head and head.status is ThreadStatus.OPEN else ()
+    merged = tuple(dict.fromkeys((*known, *disposition.handoff)))
+    if head and head.status is ThreadStatus.OPEN:
+        return {"handoff_reasons": merged}
+    opened = {"status": ThreadStatus.OPEN, "handoff_reasons": merged, "opened_at": now_ms, "due_at": disposition.due_at}
+    if head and head.kept_for:
+        opened["kept_until"] = now_ms + _ms(KEEP_FOR_LAST_OWNER)
+    return opened
+
+
+def _ms(length: timedelta) -> int:
+    return length // timedelta(milliseconds=1)

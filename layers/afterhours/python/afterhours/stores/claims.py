@@ -1,0 +1,176 @@
+"""What agents do to a thread: claim, heartbeat, reply, release, resolve. One conditional write each.
+
+A claim is a fenced lease: `owner`, `lease_until` (epoch ms), `fence`. A reply composed under an older fence is
+refused; the lease itself is not asked for once the text is written (DESIGN 3.3).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from afterhours.models import SendState, ThreadHead
+from afterhours.stores.dynamo import Item, expression, to_item
+from afterhours.stores.sending import FIRST_CHECK_MS, TRIES, unsettled_values
+from afterhours.stores.threads import HEAD, HeadMoved, Threads, head_of, outbound_key
+
+LEASE_MS = 120_000
+_FREE = "(attribute_not_exists(#owner) OR #lease_until < :now)"
+_KEPT_FOR_ME = (
+    "(attribute_not_exists(#kept_for) OR #kept_for = :agent OR attribute_not_exists(#kept_until) OR #kept_until < :now)"
+)
+_TAKEABLE = "#status IN (:open, :waiting, :snoozed)"
+_TAKEABLE_STATES = {"open": "open", "waiting": "waiting", "snoozed": "snoozed"}
+_MINE = "#owner = :agent AND #fence = :fence"
+_TAKE = (
+    "#owner = :agent, #lease_until = :lease, #kept_for = :agent, #kept_until = :zero, "
+    "#agenda_pk = :mine, #agenda_sk = :since, #version = #version + :one"
+)
+_LET_GO = "REMOVE #owner, #lease_until, #agenda_pk, #agenda_sk"
+
+
+class StaleFence(Exception):
+    """The claim is not this agent's any more, or the thread has had another claim since."""
+
+
+class NewMessage(Exception):
+    """Something reached the thread that this agent has not seen."""
+
+
+@dataclass(frozen=True)
+class Claims:
+    threads: Threads
+
+    def pull(self, pk: str, agent: str, now_ms: int) -> ThreadHead | None:
+        """Claim an open thread that nobody holds or is being kept for; None when another was faster."""
+        taken = self.threads.update(
+            pk, HEAD,
+            f"SET {_TAKE}, #fence = if_not_exists(#fence, :zero) + :one",
+            when=f"#status = :open AND {_FREE} AND {_KEPT_FOR_ME}",
+            returning=True, open="open", one=1, **_taking(agent, now_ms),
+        )  # fmt: skip
+        return head_of(taken) if taken else None
+
+    def claim(self, pk: str, agent: str, now_ms: int) -> ThreadHead | None:
+        """Claim a thread by name, whoever it was kept for; re-entering one's own live claim keeps the fence."""
+        taken = self.threads.update(
+            pk, HEAD,
+            f"SET {_TAKE}, #fence = if_not_exists(#fence, :zero) + :one",
+            when=f"{_TAKEABLE} AND {_FREE}",
+            returning=True, one=1, **_TAKEABLE_STATES, **_taking(agent, now_ms),
+        )  # fmt: skip
+        if taken is None:
+            taken = self.threads.update(
+                pk, HEAD,
+                f"SET {_TAKE}",
+                when=f"{_TAKEABLE} AND #owner = :agent AND #lease_until >= :now",
+                returning=True, one=1, **_TAKEABLE_STATES, **_taking(agent, now_ms),
+            )  # fmt: skip
+        return head_of(taken) if taken else None
+
+    def heartbeat(self, pk: str, agent: str, fence: int, now_ms: int) -> int | None:
+        """Lengthen a lease that is still running; its new end, or None."""
+        lease = now_ms + LEASE_MS
+        kept = self.threads.update(
+            pk, HEAD, "SET #lease_until = :lease", when=f"{_MINE} AND #lease_until >= :now",
+            agent=agent, fence=fence, lease=lease, now=now_ms,
+        )  # fmt: skip
+        return None if kept is None else lease
+
+    def release(self, pk: str, agent: str, fence: int) -> ThreadHead:
+        """Give the thread back for anybody to take. Raises StaleFence."""
+        released = self.threads.update(
+            pk, HEAD, f"SET #version = #version + :one {_LET_GO}, #kept_for, #kept_until", when=_MINE,
+            returning=True, agent=agent, fence=fence, one=1,
+        )  # fmt: skip
+        if released is None:
+            raise StaleFence
+        return head_of(released)
+
+    def resolve(self, pk: str, agent: str, fence: int, seen: str | None, now_ms: int) -> ThreadHead:
+        """Close the thread, if the agent has seen all that reached it. Raises StaleFence, NewMessage."""
+        head = self.threads.head(pk)
+        if head is None or (head.owner, head.fence) != (agent, fence):
+            raise StaleFence
+        day = datetime.fromtimestamp(now_ms / 1000, UTC).date().isoformat()
+        nothing_new = "#last_inbound = :seen" if seen else "attribute_not_exists(#last_inbound)"
+        resolved = self.threads.update(
+            pk,
+            HEAD,
+            "SET #status = :resolved, #resolved_at = :now, #version = #version + :one, "
+            "#agenda_pk = :filed, #agenda_sk = :since REMOVE #owner, #lease_until, #work_pk, #work_sk, #due_at",
+            when=f"{_MINE} AND {nothing_new} AND {_TAKEABLE}",
+            returning=True,
+            resolved="resolved",
+            **_TAKEABLE_STATES,
+            agent=agent,
+            fence=fence,
+            one=1,
+            now=now_ms,
+            filed=f"RESOLVED#{head.inbox}#{day}",
+            since=f"{now_ms:013d}#{pk}",
+            **({"seen": seen} if seen else {}),
+        )
+        if resolved is not None:
+            return head_of(resolved)
+        now = self.threads.head(pk)
+        if now and (now.status, now.fence, now.resolved_at) == ("resolved", fence, now_ms):
+            return now  # by this very write, of which only the answer was lost
+        if now is None or (now.owner, now.fence) != (agent, fence):
+            raise StaleFence
+        raise NewMessage
+
+    def compose(self, pk: str, agent: str, fence: int, ulid: str, text: str, seen: str | None, now_ms: int) -> Item:
+        """Store an agent's reply as `planned`, after the one composed before it. Raises StaleFence, HeadMoved.
+
+        A key that is stored already gives back its item, whatever became of the claim.
+        """
+        sk = outbound_key(ulid)
+        for _ in range(TRIES):
+            if stored := self.threads.get(pk, sk):
+                return stored
+            head = self.threads.head(pk)
+            if head is None or (head.owner, head.fence) != (agent, fence):
+                raise StaleFence
+            item = {
+                "pk": pk,
+                "sk": sk,
+                "type": "outbound",
+                "kind": "message",
+                "via": "agent",
+                "inbox": head.inbox,
+                "contact_id": head.contact_id,
+                "owner": agent,
+                "fence": fence,
+                "seen": seen or "",
+                "after": head.last_outbound,
+                "at": now_ms,
+                "reply": SendState.PLANNED,
+                "reply_text": text,
+                "check_ms": FIRST_CHECK_MS,
+            }
+            index = unsettled_values(item, now_ms + FIRST_CHECK_MS)
+            last_as_read = "#last_outbound = :after" if head.last_outbound else "attribute_not_exists(#last_outbound)"
+            codes = self.threads.transact(
+                {
+                    "Put": {
+                        "Item": to_item({**item, "work_pk": index["unsettled"], "work_sk": index["next"]}),
+                        **expression(values={}, ConditionExpression="attribute_not_exists(#pk)"),
+                    }
+                },
+                self.threads.writing(
+                    pk, HEAD,
+                    "SET #last_outbound = :sk, #human_at = :now, #version = #version + :one",
+                    when=f"{_MINE} AND {last_as_read}",
+                    sk=sk, now=now_ms, one=1, agent=agent, fence=fence,
+                    **({"after": head.last_outbound} if head.last_outbound else {}),
+                ),
+            )  # fmt: skip
+            if codes is None:
+                return item
+        raise HeadMoved
+
+
+def _taking(agent: str, now_ms: int) -> Item:
+    return {
+        "agent": agent, "now": now_ms, "lease": now_ms + LEASE_MS, "zero": 0,
+        "mine": f"MINE#{agent}", "since": f"{now_ms:013d}",
+    }  # fmt: skip

@@ -1,0 +1,76 @@
+"""One stack for all journeys, emptied before each; nothing runs in the background and the clock stands still."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from afterhours.stores import config, secrets
+from afterhours_local import resources, sandbox
+from afterhours_local.http_event import HttpRequest
+from afterhours_local.platforms.graph_webhooks import sign
+from afterhours_local.stack import LocalStack
+from world import OPEN, Ulid, World
+
+ENGINES = ["ministack", pytest.param("dynamodb-local", marks=pytest.mark.oracle)]
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def started(request: pytest.FixtureRequest) -> Iterator[LocalStack]:
+    with LocalStack(sandbox.TEMPLATE, engine=request.param, serve=False, clock=OPEN) as stack:
+        # The engine deletes by the real clock what lives under this one.
+        stack.clients.dynamodb.update_time_to_live(
+            TableName=stack.environment["THREADS_TABLE"],
+            TimeToLiveSpecification={"AttributeName": "ttl", "Enabled": False},
+        )
+        yield stack
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The long proofs run on the default engine only."""
+    both = [item for item in items if item.get_closest_marker("oracle") and item.get_closest_marker("proof")]
+    config.hook.pytest_deselected(items=both)
+    items[:] = [item for item in items if item not in both]
+
+
+@pytest.fixture(scope="session")
+def played(started: LocalStack) -> Iterator[tuple[sandbox.Sandbox, list[Any]]]:
+    """The sandbox, and the items of its configuration as they were pushed."""
+
+    def post(url: str, secret: str, body: bytes) -> int:
+        headers = (("content-type", "application/json"), ("x-hub-signature-256", sign(body, secret)))
+        return started.answer(HttpRequest("POST", urlsplit(url).path, headers, body)).status
+
+    samples, environ = sandbox.SAMPLES / "afterhours.yaml", sandbox.sample_environment()
+    with sandbox.playing(started, samples, environ, post=post) as playing:
+        yield playing, started.clients.dynamodb.scan(TableName=started.environment["CONFIG_TABLE"])["Items"]
+
+
+@pytest.fixture
+def world(started: LocalStack, played: tuple[sandbox.Sandbox, list[Any]]) -> World:
+    playing, configured = played
+    started.clock.set_to(OPEN)
+    # Not started.empty(): it also forgets the clients, which take longer to make than most journeys.
+    resources.empty(started.template, started.clients, started.made)
+    puts: Any = [{"PutRequest": {"Item": item}} for item in configured]
+    started.clients.dynamodb.batch_write_item(RequestItems={started.environment["CONFIG_TABLE"]: puts})
+    config.clear()
+    secrets.clear()
+    playing.graph.forget()
+    return World(playing)
+
+
+@pytest.fixture
+def ulid(world: World) -> Ulid:
+    """Keys of composed texts at the stack's time."""
+    alphabet, numbers = "0123456789ABCDEFGHJKMNPQRSTVWXYZ", iter(range(1, 10_000))
+
+    def make() -> str:
+        value, letters = (world.stack.clock.now_ms() << 80) | next(numbers), ""
+        for _ in range(26):
+            value, rest = divmod(value, 32)
+            letters = alphabet[rest] + letters
+        return letters
+
+    return make
