@@ -8,6 +8,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from afterhours.texts import TextKind
 
 CONFIG = """\
 apps:
@@ -21,15 +22,17 @@ inboxes:
   - {id: support, playbook: hotel.playbook.yaml, agents: [{email: Ana@example.org, role: lead}]}
   - {id: sales, playbook: hotel.playbook.yaml, agents: [{email: ana@example.org}, {email: ivo@example.org}]}
 """
-PLAYBOOK = """\
+# Norwegian has no texts of ours: a playbook that lists it brings all of them.
+NORWEGIAN = ", ".join(f'{kind}: "Takk for meldingen."' for kind in TextKind)
+PLAYBOOK = f"""\
 brand: Hotel Jadran
 languages: [en, no]
 hours:
   zone: Europe/Zagreb
-  week: {mon-fri: ["08:00-20:00"], sat: 09:00-13:00, sun: closed}
+  week: {{mon-fri: ["08:00-20:00"], sat: 09:00-13:00, sun: closed}}
   holidays: [HR]
 texts:
-  no: {instant: "Takk for meldingen."}
+  no: {{{NORWEGIAN}}}
 """
 SECRETS = {
     "META_APP_SECRET": "the-app-secret",

@@ -4,7 +4,7 @@ Secrets are never written into these files: a reference says where one is (`env:
 `Configuration.secret_values` fetches them all, or names every one that is missing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +12,11 @@ from typing import TypeVar
 
 from afterhours import section
 from afterhours.playbook import Playbook
+from afterhours.schedule import days
 from pydantic import BaseModel, ValidationError
 
-from afterhours_local import public_holidays, yaml_lines
-from afterhours_local.config_entries import AccountEntry, AppEntry, File, InboxEntry
+from afterhours_local import playbook_check, playbook_texts, yaml_lines
+from afterhours_local.config_entries import AccountEntry, AppEntry, File, InboxEntry, playbook_id
 
 MAX_SECRET_BYTES = 1200  # two of them and a verify token fit a standard parameter of 4 KB
 
@@ -104,7 +105,7 @@ def load(path: Path) -> Configuration:
             problems.append(_problem(document, place, f"there is no file {file}; the path is relative to {path.name}"))
             continue
         try:
-            playbooks[inbox.playbook_id] = _playbook(inbox.playbook_id, _read(file))
+            playbooks[inbox.playbook_id] = _playbook(inbox.playbook_id, _read(file), entries.channels_of(inbox))
         except ConfigError as error:
             problems.extend(error.problems)
     if problems:
@@ -112,19 +113,24 @@ def load(path: Path) -> Configuration:
     return Configuration(path, entries.apps, entries.accounts, entries.inboxes, playbooks)
 
 
-def _playbook(name: str, document: yaml_lines.Document) -> Playbook:
+def load_playbook(file: Path, name: str = "") -> Playbook:
+    """One playbook, read and checked for every channel that could use it; `name` is what the stack calls it, else the
+    file's name. Raises ConfigError."""
+    return _playbook(name or playbook_id(file.name), _read(file), playbook_texts.CHANNELS)
+
+
+def _playbook(name: str, document: yaml_lines.Document, channels: Collection[str]) -> Playbook:
     found = _validated(Playbook, document)
+    problems = [_plainly(document, *mistake) for mistake in playbook_check.mistakes(found, channels)]
     if found.id not in ("", name):
-        raise ConfigError([_problem(document, ("id",), f"must be {name}, as the file is called, or be left out")])
-    for index, hours in enumerate(found.hours):
-        for code in hours.holidays:
-            try:
-                public_holidays.dates(code, ())
-            except public_holidays.UnknownCalendar as error:
-                written = ("hours", index, "holidays")
-                place = written if written in document.lines else ("hours", "holidays")
-                raise ConfigError([_problem(document, place, str(error))]) from error
+        problems.append(_problem(document, ("id",), f"must be {name}, as the file is called, or be left out"))
+    if problems:
+        raise ConfigError(_in_order(problems))
     return found.model_copy(update={"id": name})
+
+
+def _in_order(problems: Iterable[Problem]) -> list[Problem]:
+    return sorted(dict.fromkeys(problems), key=lambda problem: problem.line)
 
 
 def _read(path: Path) -> yaml_lines.Document:
@@ -142,7 +148,7 @@ def _validated(model: type[M], document: yaml_lines.Document) -> M:
     except ValidationError as error:
         found = section.problems(error)
         problems = [_plainly(document, place, text) for place, text in found if not _is_echo(place, text, found)]
-        raise ConfigError(sorted(dict.fromkeys(problems), key=lambda problem: problem.line)) from error
+        raise ConfigError(_in_order(problems)) from error
 
 
 _PLAINLY = {
@@ -151,6 +157,12 @@ _PLAINLY = {
     "Input should be a valid tuple": "must be a list",
     "Tuple should have at least 1 item after validation, not 0": "must not be empty",
     "Input should be a valid dictionary": "must be a mapping of keys to values",
+    "Input should be a valid dictionary or instance of Hours": "must be a mapping with zone and week",
+    "Input should be a valid boolean": "must be true or false",
+    "Input should be a valid integer": "must be a whole number",
+    "Dictionary should have at least 1 item after validation, not 0": "must not be empty",
+    "String should have at least 1 character": "must not be empty",
+    "String should match pattern '^[a-z0-9_-]{1,40}$'": "must be small letters, digits, - and _, at most 40",
 }
 
 
@@ -167,9 +179,17 @@ def _plainly(document: yaml_lines.Document, location: yaml_lines.Place, message:
     for step in location:
         if (*place, step) in document.lines:
             place = (*place, step)
+        elif place[-1:] == ("week",):
+            place = _range_of_days(document, place, step)
     if message == "Field required":
         place = (*place, location[-1])
     return _problem(document, place, _PLAINLY.get(message, message))
+
+
+def _range_of_days(document: yaml_lines.Document, week: yaml_lines.Place, day: str | int) -> yaml_lines.Place:
+    """The key that stands for the day in the file, such as mon-fri."""
+    keys = [str(place[-1]) for place in document.lines if place[:-1] == week]
+    return next(((*week, key) for key in keys if day in set(days(key))), week)
 
 
 def _problem(document: yaml_lines.Document, place: yaml_lines.Place, message: str) -> Problem:

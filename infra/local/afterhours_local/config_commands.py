@@ -1,7 +1,8 @@
 """`afterhours config`: check a configuration, push it to a stack."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,8 @@ import typer
 from afterhours_local import output, session
 
 if TYPE_CHECKING:
+    from afterhours.playbook import Playbook
+
     from afterhours_local.config import ConfigError, Configuration
     from afterhours_local.stack_config import Change, Resources
 
@@ -53,16 +56,9 @@ def push(
     Secrets are read from environment variables (env:NAME) or files (file:PATH). A second push changes nothing.
     """
     found = load_or_stop(file, as_json=as_json)
-    if bool(stack) == local:
-        output.stop("say where to: --stack NAME (deployed) or --local (the running `afterhours run`)")
-    from botocore.exceptions import BotoCoreError, ClientError
-
     from afterhours_local import config_push
-    from afterhours_local.config import ConfigError
-    from afterhours_local.stack_config import PushConflict
 
-    try:
-        target = _local() if local else _deployed(stack)
+    with target_of(stack, local=local, as_json=as_json) as target:
         changes = config_push.push(
             found,
             target.resources,
@@ -75,12 +71,6 @@ def push(
             prune=prune,
             dry_run=dry_run,
         )
-    except ConfigError as error:
-        stop_for(error, as_json=as_json)
-    except PushConflict as error:
-        output.stop(str(error), code=1)
-    except (BotoCoreError, ClientError) as error:
-        output.stop(f"AWS: {output.plain(str(error))}")
     if as_json:
         output.emit({"dry_run": dry_run, "changes": [change._asdict() for change in changes]})
     else:
@@ -97,6 +87,16 @@ def load_or_stop(file: Path, *, as_json: bool = False) -> "Configuration":
         stop_for(error, as_json=as_json)
 
 
+def playbook_or_stop(file: Path, name: str = "", *, as_json: bool = False) -> "Playbook":
+    """The checked playbook, or the end of the command with every mistake named."""
+    from afterhours_local import config
+
+    try:
+        return config.load_playbook(file, name)
+    except config.ConfigError as error:
+        stop_for(error, as_json=as_json)
+
+
 def stop_for(error: "ConfigError", *, as_json: bool = False) -> NoReturn:
     """Exit 2; with `--json` the problems as a document, else a line each."""
     if as_json:
@@ -105,10 +105,32 @@ def stop_for(error: "ConfigError", *, as_json: bool = False) -> NoReturn:
 
 
 @dataclass(frozen=True)
-class _Target:
+class Target:
+    """The stack that a command speaks to."""
+
     resources: "Resources"
     clients: Any
     api_bases: Mapping[str, str]
+
+
+@contextmanager
+def target_of(stack: str, *, local: bool, as_json: bool) -> Iterator[Target]:
+    """The stack that --stack or --local names; what goes wrong with it ends the command with the reason."""
+    if bool(stack) == local:
+        output.stop("say where to: --stack NAME (deployed) or --local (the running `afterhours run`)")
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from afterhours_local.config import ConfigError
+    from afterhours_local.stack_config import PushConflict
+
+    try:
+        yield _local() if local else _deployed(stack)
+    except ConfigError as error:
+        stop_for(error, as_json=as_json)
+    except PushConflict as error:
+        output.stop(str(error), code=1)
+    except (BotoCoreError, ClientError) as error:
+        output.stop(f"AWS: {output.plain(str(error))}")
 
 
 @dataclass(frozen=True)
@@ -119,7 +141,7 @@ class _DeployedClients:
     cognito: Any
 
 
-def _deployed(stack: str) -> _Target:
+def _deployed(stack: str) -> Target:
     """The stack by its name, in the account and region that AWS's own settings (AWS_PROFILE, AWS_REGION, …) say."""
     import boto3
     from botocore.config import Config
@@ -140,10 +162,10 @@ def _deployed(stack: str) -> _Target:
         output.stop(f"--stack {stack}: has no {error.args[0]}; is it a stack of Afterhours, fully deployed?")
     names = {"dynamodb": "dynamodb", "ssm": "ssm", "sqs": "sqs", "cognito": "cognito-idp"}
     clients = {key: aws.client(name, config=quick) for key, name in names.items()}  # type: ignore[call-overload]
-    return _Target(resources, _DeployedClients(**clients), {})
+    return Target(resources, _DeployedClients(**clients), {})
 
 
-def _local() -> _Target:
+def _local() -> Target:
     from afterhours_local.clients import Clients
     from afterhours_local.sandbox import GRAPH_CHANNELS
     from afterhours_local.stack_config import Resources
@@ -156,7 +178,7 @@ def _local() -> _Target:
         output.stop("no local stack is up: start `afterhours run` first")
     clients = Clients(running.engine_url, dynamodb_url=running.dynamodb_url)
     fake = dict.fromkeys(GRAPH_CHANNELS, running.platforms_url)
-    return _Target(Resources.of(running.stack, running.physical_ids), clients, fake)
+    return Target(Resources.of(running.stack, running.physical_ids), clients, fake)
 
 
 def _say_change(change: "Change") -> None:

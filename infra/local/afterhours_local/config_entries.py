@@ -123,3 +123,8 @@ class File(Section):
     apps: tuple[AppEntry, ...] = Field(min_length=1)
     accounts: tuple[AccountEntry, ...] = Field(min_length=1)
     inboxes: tuple[InboxEntry, ...] = Field(min_length=1)
+
+    def channels_of(self, inbox: InboxEntry) -> set[str]:
+        """The channels that answer by the playbook of this inbox."""
+        inboxes = {each.id for each in self.inboxes if each.playbook_id == inbox.playbook_id}
+        return {account.channel for account in self.accounts if account.inbox in inboxes}

@@ -6,7 +6,6 @@ What the stack has and the file has not is listed and left alone, unless pruning
 """
 
 import json
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any
@@ -17,7 +16,7 @@ from afterhours.playbook import Playbook
 from afterhours_local import public_holidays
 from afterhours_local.config import ConfigError, Configuration, Problem
 from afterhours_local.config_entries import AccountEntry, InboxEntry
-from afterhours_local.stack_config import Change, Clients, Resources, StackConfig
+from afterhours_local.stack_config import Change, Clients, Resources, StackConfig, packed
 
 HOLIDAY_YEARS = 3  # this one and the next two
 MAX_BODY_BYTES = 350_000
@@ -42,14 +41,28 @@ def push(
     """
     values = config.secret_values(environ)
     parameters = {**_app_parameters(config, values), **_token_parameters(config, values)}
-    bodies = {name: _packed(book, today) for name, book in config.playbooks.items()}
+    bodies = {name: playbook_body(book, today) for name, book in config.playbooks.items()}
     _fits(config, parameters, bodies)
     stack = StackConfig(resources, clients, dry_run=dry_run)
     changes: list[Change] = []
-    for change in _steps(stack, config, parameters, bodies, api_bases or {}, invite=invite, prune=prune):
+    for change in _steps(stack, config, parameters, bodies, today, api_bases or {}, invite=invite, prune=prune):
         changes.append(change)
         progress(change)
     return changes
+
+
+def push_playbook(playbook: Playbook, stack: StackConfig, today: date) -> Change:
+    """Store one playbook under its id, as a new version where the content is new. Raises ConfigError, PushConflict."""
+    body = playbook_body(playbook, today)
+    if problems := list(_oversized({playbook.id: body})):
+        raise ConfigError(problems)
+    return stack.playbook(playbook.id, body, today)
+
+
+def playbook_body(playbook: Playbook, today: date) -> str:
+    """The playbook as it is stored: JSON, with the dates of its holidays."""
+    dated = public_holidays.on_dates(playbook, range(today.year, today.year + HOLIDAY_YEARS))
+    return json.dumps(dated.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
 
 def _steps(
@@ -57,6 +70,7 @@ def _steps(
     config: Configuration,
     parameters: Mapping[str, str],
     bodies: Mapping[str, str],
+    today: date,
     api_bases: Mapping[str, str],
     *,
     invite: bool,
@@ -66,7 +80,7 @@ def _steps(
     for name, value in parameters.items():
         yield stack.parameter(name, value)
     for name, body in bodies.items():
-        yield stack.playbook(name, body)
+        yield stack.playbook(name, body, today)
     for inbox in config.inboxes:
         change, queue_url = stack.human_queue(inbox.id)
         yield change
@@ -114,13 +128,15 @@ def _fits(config: Configuration, parameters: Mapping[str, str], bodies: Mapping[
         for name, value in parameters.items()
         if len(value.encode()) > MAX_PARAMETER_BYTES
     ]
-    problems += [
-        Problem(str(config.path), 0, f"playbook {name}", f"is larger than {MAX_BODY_BYTES:,} bytes, compressed")
-        for name, body in bodies.items()
-        if len(zlib.compress(body.encode(), 9)) > MAX_BODY_BYTES
-    ]
+    problems += _oversized(bodies)
     if problems:
         raise ConfigError(problems)
+
+
+def _oversized(bodies: Mapping[str, str]) -> Iterator[Problem]:
+    for name, body in bodies.items():
+        if len(packed(body)) > MAX_BODY_BYTES:
+            yield Problem(f"playbook {name}", 0, "", f"is larger than {MAX_BODY_BYTES:,} bytes, compressed")
 
 
 def _inbox(inbox: InboxEntry, queue_url: str) -> models.Inbox:
@@ -131,8 +147,3 @@ def _account(account: AccountEntry, api_bases: Mapping[str, str]) -> models.Acco
     return models.Account(
         **account.model_dump(exclude={"token"}), source=account.source, api_base=api_bases.get(account.channel)
     )
-
-
-def _packed(playbook: Playbook, today: date) -> str:
-    dated = public_holidays.on_dates(playbook, range(today.year, today.year + HOLIDAY_YEARS))
-    return json.dumps(dated.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))

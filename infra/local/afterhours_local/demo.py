@@ -61,7 +61,7 @@ class Demo:
         self.deliver("a question on Messenger", "4-messenger-message", minutes=1)
         self.deliver("a colleague answers in the Page's own inbox (echo)", "5-echo-of-a-colleague", minutes=1)
         self.deliver("the customer goes on: a person speaks, nothing automatic", "5-echo-then-a-question")
-        self.deliver("a body with a bad signature", "6-wants-a-person", minutes=1, secret="not-the-app-secret")
+        self.deliver("a body with a bad signature", "6-wants-a-person", minutes=1, forged=True)
         self.deliver("someone wants a person", "6-wants-a-person")
         self.queue()
         self.headline(MONDAY, "the first customer asks again")
@@ -72,14 +72,14 @@ class Demo:
         self.morning()
         self.queue()
 
-    def deliver(self, title: str, name: str, *, minutes: int = 0, secret: str | None = None) -> None:
+    def deliver(self, title: str, name: str, *, minutes: int = 0, forged: bool = False) -> None:
         """Some minutes later, post a body of events/demo as the platform would, and show all that came of it."""
         self.stack.clock.advance(timedelta(minutes=minutes))
         body = (EVENTS / f"{name}.json").read_bytes()
         self.meet_contacts(body)
         headers = {
             "Content-Type": "application/json",
-            "X-Hub-Signature-256": sign(body, secret or self.sandbox.app_secret("main")),
+            "X-Hub-Signature-256": sign(body, secrets.token_hex() if forged else self.sandbox.app_secret("main")),
         }
         status = requests.post(f"{self.stack.url}/hook/meta/main", data=body, headers=headers, timeout=10).status_code
         self.settle()

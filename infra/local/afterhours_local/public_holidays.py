@@ -22,7 +22,13 @@ def dates(code: str, years: Iterable[int]) -> list[Holiday]:
     try:
         found = holidays.country_holidays(country, subdiv=region or None, years=list(years))
     except NotImplementedError as error:
-        raise UnknownCalendar(f'no public holidays are known for "{code}"; write them as `exceptions`') from error
+        regions = holidays.list_supported_countries().get(country)
+        hint = "write the two letters of a country such as HR, or its holidays as `exceptions`"
+        if regions is not None:
+            hint = (
+                f"known are {', '.join(f'{country}-{each}' for each in regions)}" if regions else f'write "{country}"'
+            )
+        raise UnknownCalendar(f'no public holidays are known for "{code}"; {hint}') from error
     return [Holiday(date=day, name=name) for day, name in sorted(found.items())]
 
 

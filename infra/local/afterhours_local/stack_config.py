@@ -5,6 +5,7 @@ import secrets
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -71,6 +72,14 @@ class Resources:
         return cls(stack, physical_ids["ConfigTable"], physical_ids["HumanQueue"], physical_ids["UserPool"])
 
 
+class StoredPlaybook(NamedTuple):
+    """One version of a playbook, its content as JSON."""
+
+    version: int
+    stored_on: str | None  # the day; unknown of those stored before days were kept
+    body: str
+
+
 class PushConflict(Exception):
     """Someone else pushed at the same time."""
 
@@ -117,25 +126,47 @@ class StackConfig:
         moved = sorted(key for key in stored.keys() | wanted.keys() if stored.get(key) != wanted.get(key))
         return Change(what, name, Action.UPDATED, ", ".join(moved))
 
-    def playbook(self, name: str, body: str) -> Change:
+    def playbook(self, name: str, body: str, today: date) -> Change:
         """A new version only where the content is new; every version stays."""
         pk = f"PLAYBOOK#{name}"
         stored = self._get(pk, "CURRENT")
-        if stored and zlib.decompress(stored["body"]).decode() == body:
+        if stored and _unpacked(stored) == body:
             return Change("playbook", name, Action.UNCHANGED, f"version {stored['version']}")
         version = stored["version"] + 1 if stored else 1
         if not self.dry_run:
-            self._put_playbook(pk, version, zlib.compress(body.encode(), 9))
+            self._put_playbook(pk, {"version": version, "stored_on": today.isoformat(), "body": packed(body)})
         return Change("playbook", name, Action.UPDATED if stored else Action.CREATED, f"version {version}")
 
-    def _put_playbook(self, pk: str, version: int, body: bytes) -> None:
+    def playbook_body(self, name: str, version: int | None = None) -> str | None:
+        """The JSON of a version, the current one without a number; None where there is none."""
+        stored = self._get(f"PLAYBOOK#{name}", "CURRENT" if version is None else f"V#{version:08d}")
+        return _unpacked(stored) if stored else None
+
+    def playbook_versions(self, name: str) -> list[StoredPlaybook]:
+        """Every version, the newest first."""
+        by_key = expression(
+            values={"pk": f"PLAYBOOK#{name}", "sk": "V#"}, KeyConditionExpression="#pk = :pk AND begins_with(#sk, :sk)"
+        )
+        pages = self.clients.dynamodb.get_paginator("query").paginate(
+            TableName=self.resources.config_table, ScanIndexForward=False, ConsistentRead=True, **by_key
+        )
+        items = [from_item(item) for page in pages for item in page["Items"]]
+        return [StoredPlaybook(item["version"], item.get("stored_on"), _unpacked(item)) for item in items]
+
+    def inboxes(self) -> list[Item]:
+        """All inboxes."""
+        by_key = expression(values={"pk": "INBOX"}, KeyConditionExpression="#pk = :pk")
+        pages = self.clients.dynamodb.get_paginator("query").paginate(TableName=self.resources.config_table, **by_key)
+        return [from_item(item) for page in pages for item in page["Items"]]
+
+    def _put_playbook(self, pk: str, fields: Item) -> None:
         """Both items or none; refused if the version has moved meanwhile."""
-        dynamodb, table = self.clients.dynamodb, self.resources.config_table
+        dynamodb, table, version = self.clients.dynamodb, self.resources.config_table, fields["version"]
         unmoved = expression(values={"seen": version - 1}, ConditionExpression="#version = :seen")
         if version == 1:
             unmoved = expression(values={}, ConditionExpression="attribute_not_exists(#pk)")
-        current = to_item({"pk": pk, "sk": "CURRENT", "version": version, "body": body})
-        kept = to_item({"pk": pk, "sk": f"V#{version:08d}", "version": version, "body": body})
+        current = to_item({"pk": pk, "sk": "CURRENT", **fields})
+        kept = to_item({"pk": pk, "sk": f"V#{version:08d}", **fields})
         try:
             dynamodb.transact_write_items(
                 TransactItems=[
@@ -221,6 +252,15 @@ class StackConfig:
         if not self.template_queue:
             self.template_queue = _attributes(self.clients.sqs, self.resources.human_queue_url)
         return self.template_queue
+
+
+def packed(body: str) -> bytes:
+    """A playbook's JSON as it is stored."""
+    return zlib.compress(body.encode(), 9)
+
+
+def _unpacked(item: Item) -> str:
+    return zlib.decompress(item["body"]).decode()
 
 
 def _parameter_value(ssm: Any, name: str) -> str | None:

@@ -154,4 +154,4 @@ def _in_words(error: yaml.MarkedYAMLError) -> str:
         return "a tab stands where only spaces may; indent with spaces"
     if "found another document" in problem or "but found another document" in str(error.context):
         return "holds more than one document (---); one is allowed"
-    return f"is not YAML: {problem}"
+    return f"is not YAML: {problem}; text with signs such as : ? # , {{ or [ belongs in quotes"

@@ -153,6 +153,15 @@ class FakeGraph:
         with self._lock:
             self._faults.clear()
 
+    def forget(self) -> None:
+        """Start afresh with the same accounts: nobody has written, nothing was sent, nothing is planned or pending."""
+        with self._lock:
+            for kept in (self._last_said, self._pair_free_at, self._second, self._message_ids, self._faults):
+                kept.clear()
+            self._sent.clear()
+            self._calls.clear()
+            self.deliveries = Deliveries(self._now_ms, self._post)
+
     # Customers
 
     def say(
