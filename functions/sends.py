@@ -5,9 +5,11 @@ Part of the worker. A text whose outcome is unknown is never posted again.
 
 import uuid
 from datetime import timedelta
+from functools import cache
 from typing import NamedTuple
 
 from afterhours import channels, settings
+from afterhours.breaker import Breaker
 from afterhours.counts import count
 from afterhours.models import Account, Inbox, Outcome, Outgoing, QuickReply, Result, SendState, ThreadHead
 from afterhours.playbook import Playbook
@@ -50,7 +52,11 @@ def correlator(pk: str, sk: str) -> str:
 
 def send_reply(item: Item, place: Place, attempt: str, receives: int, *, rung: bool) -> None:
     """Post the automatic reply of an inbound item that this attempt has claimed. Raises RetryLater if not taken."""
-    outcome = _post(place.account, item, by_human=False, outside_window=False)
+    if _breaker().lets_through(settings.now_ms()):
+        outcome = _post(place.account, item, by_human=False, outside_window=False)
+    else:
+        outcome = Outcome(result=Result.NOT_SENT, reason="breaker_open", retry_after_s=60)
+        count("worker", "BreakerOpen")
     now_ms = settings.now_ms()
     wait_s = _wait_s(outcome, receives)
     recorded = Sending(place.threads).record(item, attempt, outcome, now_ms, now_ms + wait_s * 1000, rung=rung)
@@ -58,6 +64,12 @@ def send_reply(item: Item, place: Place, attempt: str, receives: int, *, rung: b
         place.threads.update(item["pk"], item["sk"], "SET #ring = :rung", when="attribute_exists(#pk)", rung="rung")
     if outcome.result is Result.NOT_SENT:
         raise RetryLater(wait_s, outcome.reason or "not sent")
+
+
+@cache
+def _breaker() -> Breaker:
+    """One for the life of this worker."""
+    return Breaker(settings.load().auto_replies_per_minute)
 
 
 def send_composed(pk: str, sk: str, receives: int) -> None:

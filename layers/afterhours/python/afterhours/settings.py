@@ -24,6 +24,7 @@ class Settings:
     user_pool_issuer: str
     user_pool_client_id: str
     api_scope: str
+    auto_replies_per_minute: int
     local: bool
     clock_file: str
 
@@ -42,6 +43,7 @@ def load() -> Settings:
         user_pool_issuer=env("USER_POOL_ISSUER", ""),
         user_pool_client_id=env("USER_POOL_CLIENT_ID", ""),
         api_scope=env("API_SCOPE", "afterhours/agent"),
+        auto_replies_per_minute=int(env("AUTO_REPLIES_PER_MINUTE", "300")),
         local=local,
         clock_file=env("AFTERHOURS_CLOCK", "") if local else "",
     )

@@ -5,6 +5,7 @@ pk `ACCOUNT` sk `<channel>#<id>`; `INBOX` `<id>`; `AGENT` `<sub>`; `PLAYBOOK#<id
 loaded leaves the last good one in force.
 """
 
+import contextlib
 import logging
 import zlib
 from collections.abc import Callable
@@ -14,12 +15,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
 from afterhours import settings
+from afterhours.counts import count
 from afterhours.models import Account, Agent, Inbox
 from afterhours.playbook import Playbook
 from afterhours.stores import aws
 from afterhours.stores.dynamo import Item, expression, from_item, to_item
 
 FRESH_MS = 60_000
+OLDER_TRIED = 5
 MAX_ENTRIES = 1_000
 
 T = TypeVar("T")
@@ -48,9 +51,26 @@ def inbox(inbox_id: str) -> Inbox | None:
 
 
 def playbook(playbook_id: str) -> Playbook | None:
-    return _cached(
-        f"PLAYBOOK#{playbook_id}", "CURRENT", lambda item: Playbook.model_validate_json(zlib.decompress(item["body"]))
-    )
+    """The playbook in force: the current version, or the newest before it that can be loaded."""
+    return _cached(f"PLAYBOOK#{playbook_id}", "CURRENT", _loadable)
+
+
+def _loadable(current: Item) -> Playbook:
+    """Raises what the current version's body raises, where no older one can be loaded either."""
+    try:
+        return _unpacked(current)
+    except (ValidationError, zlib.error) as error:
+        _not_loaded(current["pk"], error)
+        for version in range(current["version"] - 1, max(0, current["version"] - 1 - OLDER_TRIED), -1):
+            older = _read(current["pk"], f"V#{version:08d}")
+            with contextlib.suppress(ValidationError, zlib.error):
+                if older:
+                    return _unpacked(older)
+        raise
+
+
+def _unpacked(item: Item) -> Playbook:
+    return Playbook.model_validate_json(zlib.decompress(item["body"]))
 
 
 def agent(sub: str) -> Agent | None:
@@ -79,12 +99,18 @@ def _cached(pk: str, sk: str, load: Callable[[Item], T]) -> T | None:
     except (AnswerCut, BotoCoreError, ClientError, ValidationError, zlib.error) as error:
         if held is None or held[1] is None:
             raise
-        logger.error("config_not_loaded", extra={"record": pk, "error": type(error).__name__})
+        _not_loaded(pk, error)
         value = held[1]
     if len(_cache) >= MAX_ENTRIES:
         _cache.pop(next(iter(_cache)))
     _cache[(pk, sk)] = (now_ms, value)
     return value
+
+
+def _not_loaded(pk: str, error: Exception) -> None:
+    """For the alarm: somebody has to look, although the service goes on."""
+    logger.error("config_not_loaded", extra={"record": pk, "error": type(error).__name__})
+    count("config", "NotLoaded")
 
 
 def _read(pk: str, sk: str) -> Item | None:
