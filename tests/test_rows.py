@@ -203,3 +203,15 @@ def test_names_of_strangers_never_break_a_reply(name: str) -> None:
         assert "{" not in reply
         assert "[[" not in reply
         assert "\u202e" not in reply
+
+
+def test_a_private_detail_in_a_public_comment_is_named_and_never_repeated() -> None:
+    comment = message(OPEN, "My card is 4111 1111 1111 1111", kind=Kind.COMMENT, post_id="1_2")
+    disposition = decide(comment, None, OPEN)
+    assert (disposition.reason, disposition.reply_text) == ("public_card_number", None)
+    assert "4111" not in disposition.model_dump_json()
+
+
+def test_signs_are_heard_in_any_language_whatever_the_inbox_speaks() -> None:
+    croatian = playbook(languages=["hr"])
+    assert decide(message(OPEN, "I smell gas in the room"), None, OPEN, croatian).rule == "safety"

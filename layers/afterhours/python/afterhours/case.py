@@ -62,7 +62,7 @@ class Case:
     def signals(self) -> dict[Signal, tuple[str, ...]]:
         """The signs that a person should see this, and which entries of our lists they rest on."""
         text = self.event.text or ""
-        found = {each.signal: each.because for each in signals.raised(text, self.choice.language)}
+        found = {each.signal: each.because for each in signals.raised(text)}
         if Signal.PERSON not in found and self._asks_in_the_playbooks_words():
             found[Signal.PERSON] = ("playbook",)
         return found
@@ -80,7 +80,8 @@ class Case:
             return Answer(payload.removeprefix(TAPPED), 1.0, "tapped")
         if not self.event.text or self.event.attachments or not self.playbook.faq:
             return None
-        return faq.match(_matcher(_SamePlaybook(self.playbook)), self.event.text, self.choice.language)
+        sure = self.choice.language if self.choice.why in ("explicit", "detected") else None
+        return faq.match(_matcher(_SamePlaybook(self.playbook)), self.event.text, sure)
 
     @cached_property
     def closed_period(self) -> str | None:

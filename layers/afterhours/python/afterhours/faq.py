@@ -19,6 +19,7 @@ from afterhours.wording import words
 MOST_SUGGESTIONS = 3
 MOST_WORDS = 20  # a longer text tells a story, which a ready answer seldom fits
 MOST_STRANGE_WORDS = 1  # in an answered text; none where one word alone says what it is about
+READ = 1_000  # characters looked at
 LEAST_SCORE = 0.15  # of an answer
 LEAST_SUGGESTED = 0.25
 FITS, HOLDS, HOLDS_IN_PART = 0.3, 0.15, 0.2  # what a rule adds to the score in the order of suggestions
@@ -102,24 +103,6 @@ def match(matcher: Matcher, text: str, language: str | None) -> Answer | Suggest
     return Suggestions(ids, tuple(scores.get(id, 0.0) for id in ids), doubt)
 
 
-def clashes(entries: Iterable[FaqEntry]) -> list[str]:
-    """What a check of the playbook should tell: examples that two entries share, or that another's rule answers."""
-    listed = list(entries)
-    ready = compile(listed)
-    told = []
-    owner: dict[tuple[str, ...], str] = {}
-    for entry in listed:
-        for example in entry.examples:
-            sample = _sample(example, None)
-            first = owner.setdefault(sample.words, entry.id)
-            if first != entry.id:
-                told.append(f'"{example}" is an example of both {first} and {entry.id}; keep it in one')
-            fitting = [one.id for one in ready.entries if one.rule and one.rule.holds(sample.concepts, sample.words)]
-            if fitting and entry.id not in fitting:
-                told.append(f'"{example}" is an example of {entry.id}, but the rule of {fitting[0]} holds for it')
-    return told
-
-
 def _beside(sample: Sample, entry: Entry) -> frozenset[str]:
     """What the text speaks of besides that of the entry."""
     return sample.topics - entry.concepts
@@ -165,7 +148,7 @@ def _doubt(sample: Sample, scores: Mapping[str, float], holding: list[Entry], fi
 
 def _sample(text: str, language: str | None) -> Sample:
     """The text with its concepts, in the group of lists that covers most of its words where the language is open."""
-    plain = words(text)
+    plain = words(text[:READ])
     by_group = [lexicon("concepts", group, slips=True).find(plain) for group in groups_of(text, language)]
     found = max(by_group, key=lambda one: len(one.covered))
     concepts = found.names - {"FILLER"}

@@ -10,11 +10,12 @@ from enum import StrEnum
 from afterhours.lexicon import fits, groups_of, pattern, shipped
 from afterhours.wording import fold
 
-_CARD = re.compile(r"(?<![\w+])\d(?:[ -]?\d){12,18}(?!\w)")
-_IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?!\w)", re.IGNORECASE)
+_CARD = re.compile(r"(?<![\w+])\d(?:[ -]?\d){12,18}(?!\w)", re.ASCII)
+_IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?!\w)", re.ASCII | re.IGNORECASE)
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
-_PHONE = re.compile(r"(?<![\w.,-])(?:\+|00|0|\(\+?\d{1,3}\))[\d ()/.-]{6,20}\d(?!\w)")
-_NUMBER = re.compile(r"(?<!\w)(?=[A-Z0-9-]*\d)[A-Z0-9][A-Z0-9-]{3,18}[A-Z0-9](?!\w)", re.IGNORECASE)
+_PHONE = re.compile(r"(?<![\w.,-])(?:\+|00|0|\(\+?\d{1,3}\))[\d ()/.-]{6,20}\d(?!\w)", re.ASCII)
+_NUMBER = re.compile(r"(?<!\w)(?=[A-Z0-9-]{0,19}\d)[A-Z0-9][A-Z0-9-]{3,18}[A-Z0-9](?!\w)", re.ASCII | re.IGNORECASE)
+_LETTERS_APART = 80
 _WORDS_APART = 4  # a number belongs to the "booking" at most so many words before it
 _PHONE_DIGITS = range(8, 16)
 
@@ -35,7 +36,7 @@ def found(text: str, language: str | None = None) -> tuple[Detail, ...]:
         Detail.CARD: lambda: any(_is_card(match[0]) for match in _CARD.finditer(text)),
         Detail.IBAN: lambda: any(_is_iban(match[0]) for match in _IBAN.finditer(text)),
         Detail.EMAIL: lambda: _EMAIL.search(text) is not None,
-        Detail.PHONE: lambda: any(_is_phone(match[0]) for match in _PHONE.finditer(text)),
+        Detail.PHONE: lambda: any(_is_phone(match[0]) for match in _PHONE.finditer(_IBAN.sub(" ", text))),
         Detail.BOOKING: lambda: _names_a_booking(text, language),
     }
     return tuple(detail for detail in Detail if holds[detail]())
@@ -70,9 +71,14 @@ def _is_phone(text: str) -> bool:
 
 def _names_a_booking(text: str, language: str | None) -> bool:
     lists = shipped("signals")["lists"]["order_word"]
-    named = [part for group in groups_of(text, language) for item in lists[group].split(", ") for part in pattern(item)]
+    named = [
+        part
+        for group in groups_of(text, language)
+        for item in lists.get(group, "").split(", ")
+        for part in pattern(item)
+    ]
     for match in _NUMBER.finditer(text):
-        before = re.findall(r"\w+", fold(text[: match.start()]))[-_WORDS_APART:]
+        before = re.findall(r"\w+", fold(text[max(0, match.start() - _LETTERS_APART) : match.start()]))[-_WORDS_APART:]
         if any(fits(part, word) for word in before for part in named):
             return True
     return False

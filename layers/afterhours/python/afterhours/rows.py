@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from afterhours import texts
+from afterhours import private_details, texts
 from afterhours.auto_responders import is_auto_response
 from afterhours.case import ANSWERABLE, TAPPED, Case, plain_words
 from afterhours.faq import Answer, Suggestions
-from afterhours.models import QuickReply
+from afterhours.models import Kind, QuickReply
 from afterhours.playbook import FaqEntry
 from afterhours.signals import Signal
 from afterhours.texts import TextKind
@@ -43,6 +43,8 @@ def _render(case: Case, kind: TextKind) -> str:
 
 def _not_answerable(case: Case) -> Hit | Pass:
     event = case.event
+    if event.kind is Kind.COMMENT and (details := private_details.found(event.text or "")):
+        return Hit(details[0].value)  # whoever looks after the page can hide it
     if event.kind not in ANSWERABLE:
         return Hit(f"kind_{event.kind}")
     for fact, reason in ((event.standby, "standby"), (event.group_id, "group"), (event.from_page_itself, "our_own")):
