@@ -14,7 +14,7 @@ from typing import Any
 from afterhours import settings
 from afterhours.counts import count
 from afterhours.models import Attachment, Event, Kind, SendState, ThreadHead, ThreadStatus
-from afterhours.stores import queues
+from afterhours.stores import queues, unmatched
 from afterhours.stores.dynamo import Item
 from afterhours.stores.sending import FAILED_RANK, Sending
 from afterhours.stores.threads import HEAD, Threads, inbound_key, thread_key, thread_name
@@ -61,7 +61,7 @@ def merge(event: Event, place: Place) -> None:
     else:
         pk, _, _ = find(event, place)
         if event.kind is Kind.MESSAGE_DELETED:
-            _forget_text(event, pk, place.threads)
+            _forget_text(event, pk, place)
         _put(event, pk, place)
 
 
@@ -216,14 +216,17 @@ def _human_spoke(
         logger.info("person in app", extra={"thread_id": thread_name(pk)})
 
 
-def _forget_text(event: Event, pk: str, threads: Threads) -> None:
+def _forget_text(event: Event, pk: str, place: Place) -> None:
     """The contact took a message back: its words leave the table, that it was there stays."""
+    threads = place.threads
     for item in threads.recent(pk, 100):
         if event.target_id and item.get("message_id") == event.target_id and item["kind"] != Kind.MESSAGE_DELETED:
             threads.update(
                 pk, item["sk"], "SET #deleted_at = :now REMOVE #text, #attachments, #payload",
                 when="attribute_exists(#pk)", now=settings.now_ms(),
             )  # fmt: skip
+            if place.playbook.faq and item.get("text"):
+                unmatched.forget(threads, place.inbox.id, item)
 
 
 def _same(ours: str, theirs: str | None) -> bool:

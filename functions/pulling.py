@@ -4,6 +4,8 @@ The queue says that there is work, the index what is the most urgent, the claim 
 index may lag: the claim alone decides.
 """
 
+from collections.abc import Iterator
+
 from afterhours import settings
 from afterhours.models import Agent, Inbox, ThreadHead
 from afterhours.stores import queues
@@ -23,19 +25,27 @@ def pull(threads: Threads, inbox: Inbox, agent: Agent, wait_s: int) -> tuple[str
     """Claim one thread; None when none waits for this agent."""
     bell = _take_bell(inbox, wait_s)
     now_ms = settings.now_ms()
-    candidates, own = _candidates(threads, inbox, agent, now_ms), False
+    belled: dict[str, str] = {}
     if bell:
-        belled = threads.head(bell.pk)
-        if belled and belled.inbox == inbox.id and waits_for_an_agent(belled, agent.id, now_ms):
-            candidates[bell.pk], own = urgency(bell.pk, belled.due_at, belled.opened_at), True
-    claimed = None
-    for pk in sorted(candidates, key=candidates.__getitem__):
-        if head := Claims(threads).pull(pk, agent.id, now_ms):
-            claimed = pk, head
-            break
+        head = threads.head(bell.pk)
+        if head and head.inbox == inbox.id and waits_for_an_agent(head, agent.id, now_ms):
+            belled[bell.pk] = urgency(bell.pk, head.due_at, head.opened_at)
+    claimed = _claim_one(threads, inbox, agent, belled, now_ms)
     if bell:
-        _put_away(inbox, bell, answered=claimed is not None or not own)
+        _put_away(inbox, bell, answered=claimed is not None or not belled)
     return claimed
+
+
+def _claim_one(
+    threads: Threads, inbox: Inbox, agent: Agent, belled: dict[str, str], now_ms: int
+) -> tuple[str, ThreadHead] | None:
+    for page in _pages(threads, inbox, agent, now_ms):
+        candidates = belled | page
+        for pk in sorted(candidates, key=candidates.__getitem__):
+            if head := Claims(threads).pull(pk, agent.id, now_ms):
+                return pk, head
+        belled = {}
+    return None
 
 
 def _take_bell(inbox: Inbox, wait_s: int) -> queues.Bell | None:
@@ -55,19 +65,22 @@ def _put_away(inbox: Inbox, bell: queues.Bell, *, answered: bool) -> None:
         logger.warning("bell left to its time-out", extra={"inbox": inbox.id, "error": type(error).__name__})
 
 
-def _candidates(threads: Threads, inbox: Inbox, agent: Agent, now_ms: int) -> dict[str, str]:
-    """Threads this agent may claim now, and how urgent: the first page of each shard that has some."""
-    found: dict[str, str] = {}
-    for shard in range(inbox.shards):
-        after = ""
-        for _ in range(PAGES):
-            page = threads.work(f"OPEN#{inbox.id}#{shard}", after=after, limit=PAGE)
-            free = [entry for entry in page if _is_free(entry, agent, now_ms)]
-            found |= {entry["pk"]: entry["work_sk"] for entry in free}
-            if free or len(page) < PAGE:
-                break
-            after = page[-1]["work_sk"]
-    return found
+def _pages(threads: Threads, inbox: Inbox, agent: Agent, now_ms: int) -> Iterator[dict[str, str]]:
+    """Threads that this agent may claim now and how urgent they are, a page of every shard at a time. A page of which
+    others were faster to claim all, or that the index shows as it was, is read past."""
+    last = {f"OPEN#{inbox.id}#{shard}": "" for shard in range(inbox.shards)}
+    for _ in range(PAGES):
+        free: dict[str, str] = {}
+        for shard, after in list(last.items()):
+            page = threads.work(shard, after=after, limit=PAGE)
+            free |= {entry["pk"]: entry["work_sk"] for entry in page if _is_free(entry, agent, now_ms)}
+            if len(page) < PAGE:
+                del last[shard]
+            else:
+                last[shard] = page[-1]["work_sk"]
+        yield free
+        if not last:
+            return
 
 
 def _is_free(entry: Item, agent: Agent, now_ms: int) -> bool:

@@ -52,7 +52,7 @@ def correlator(pk: str, sk: str) -> str:
 
 def send_reply(item: Item, place: Place, attempt: str, receives: int, *, rung: bool) -> None:
     """Post the automatic reply of an inbound item that this attempt has claimed. Raises RetryLater if not taken."""
-    if _breaker().lets_through(settings.now_ms()):
+    if breaker().lets_through(settings.now_ms()):
         outcome = _post(place.account, item, by_human=False, outside_window=False)
     else:
         outcome = Outcome(result=Result.NOT_SENT, reason="breaker_open", retry_after_s=60)
@@ -67,7 +67,7 @@ def send_reply(item: Item, place: Place, attempt: str, receives: int, *, rung: b
 
 
 @cache
-def _breaker() -> Breaker:
+def breaker() -> Breaker:
     """One for the life of this worker."""
     return Breaker(settings.load().auto_replies_per_minute)
 

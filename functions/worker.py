@@ -9,19 +9,20 @@ import json
 import random
 import time
 import uuid
-from datetime import UTC, datetime
 from typing import Any
 
 import merging
 import sends
-from afterhours import channels, policy, settings
+from afterhours import channels, policy, private_details, settings
+from afterhours.case import TAPPED
 from afterhours.channels.contract import MalformedPayload, Piece
 from afterhours.counts import count
 from afterhours.models import Disposition, Event, SendState, ThreadHead, ThreadStatus
-from afterhours.stores import config, queues, secrets
+from afterhours.stores import config, queues, secrets, unmatched
 from afterhours.stores.dynamo import Item
 from afterhours.stores.sending import CLAIM_LEASE_MS, Sending
 from afterhours.stores.threads import HeadMoved, Threads, open_keys, thread_name
+from assisting import Deciding
 from aws_lambda_powertools import Logger
 from sends import Place, RetryLater
 
@@ -104,12 +105,12 @@ class Answering:
         self.event, self.place, self.receives = event, place, receives
         self.now_ms = settings.now_ms()
         self.attempt = uuid.uuid4().hex
+        self.deciding = Deciding(event, place, self.now_ms)
 
     def run(self) -> None:
         for _ in range(TRIES):
             pk, head, aliases = merging.find(self.event, self.place)
-            now = datetime.fromtimestamp(self.now_ms / 1000, UTC)
-            disposition = policy.decide(self.event, head, self.place.playbook, now)
+            disposition = self.deciding.decide(pk, head)
             item = self._item(pk, head, disposition)
             try:
                 known = self.place.threads.commit(item, head, self._changes(item, head, disposition) | aliases)
@@ -118,7 +119,7 @@ class Answering:
                 continue
             if known is None:
                 self._log(item, disposition)
-                self._act(item)
+                self._act_and_list(item, disposition)
             else:
                 self._resume(known)
             return
@@ -157,11 +158,33 @@ class Answering:
             self.event, head, disposition, sk=item["sk"], at_ms=item["at"], now_ms=self.now_ms, inbox=inbox.id,
             window=channel.WINDOW,
         )  # fmt: skip
-        if changes["status"] is ThreadStatus.OPEN and not (head and head.status is ThreadStatus.OPEN):
-            changes |= open_keys(item["pk"], changes["inbox"], inbox.shards, disposition.due_at, self.now_ms)
+        if "due_at" in changes:
+            changes |= open_keys(item["pk"], changes["inbox"], inbox.shards, changes["due_at"], changes["opened_at"])
             if head and head.status is ThreadStatus.RESOLVED:
                 changes |= {"agenda_pk": None, "agenda_sk": None}
         return changes
+
+    def _act_and_list(self, item: Item, disposition: Disposition) -> None:
+        """The list comes after what the customer waits for, also where that has to come back."""
+        try:
+            self._act(item)
+        except RetryLater:
+            self._list(item, disposition)
+            raise
+        self._list(item, disposition)
+
+    def _list(self, item: Item, disposition: Disposition) -> None:
+        """What the FAQ has no answer for, and which suggestion was meant."""
+        threads, inbox, said = self.place.threads, self.place.inbox.id, self.event.text or ""
+        if not self.place.playbook.faq:
+            return
+        if disposition.rule == "faq" and (self.event.payload or "").startswith(TAPPED):
+            unmatched.keep(threads, inbox, item, tapped=disposition.reason)
+            return
+        left = disposition.rule == "assistant" or policy.leaves_unanswered(self.event, disposition)
+        if left and not private_details.found(said, disposition.language):  # those make no example
+            suggested = [button.id.removeprefix(TAPPED) for button in disposition.quick_replies]
+            unmatched.keep(threads, inbox, item, suggested=suggested)
 
     def _act(self, item: Item) -> None:
         """Ring and send as the owner of the commit; a bell that failed does not hold the reply up."""

@@ -39,6 +39,19 @@ def failing(call: str, error: Callable[[], Exception], *, after: int = 0, times:
 
 
 @contextmanager
+def meanwhile(call: str, act: Callable[[], object], *, after: int = 0) -> Iterator[None]:
+    """Somebody is faster than one call of `service.Operation`, after so many others."""
+
+    def before(**_: object) -> None:
+        if next(turns):
+            act()
+
+    turns = _turns(after, 1)
+    with _hooked(f"before-call.{call}", before):
+        yield
+
+
+@contextmanager
 def answered(
     call: str, change: Callable[[dict[str, Any]], object], *, after: int = 0, times: int | None = None
 ) -> Iterator[None]:

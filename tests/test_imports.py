@@ -22,7 +22,7 @@ PURE = {path.stem for path in PACKAGE.glob("*.py")} - EDGES - {"__init__"}
 MAY_IMPORT = {
     **dict.fromkeys(PURE, PURE),
     "channels": {"models", "settings"},
-    "stores": {"counts", "models", "playbook", "settings"},
+    "stores": {"counts", "grounding", "models", "playbook", "settings"},
 }
 # The same for packages of others; the functions may use all that the layer carries.
 LAYER = {"aws_lambda_powertools", "boto3", "botocore", "pydantic", "pydantic_core", "requests", "urllib3"}

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from afterhours.playbook import Playbook
 from afterhours.stores import config
 from afterhours.stores.dynamo import from_item, to_item
 from afterhours.stores.threads import Threads, thread_key, thread_name
+from afterhours_local import config_push
 from afterhours_local.http_event import HttpAnswer, HttpRequest
 from afterhours_local.platforms import graph_webhooks
 from afterhours_local.platforms.faults import Fault
@@ -17,6 +19,7 @@ from afterhours_local.platforms.graph import Sent
 from afterhours_local.platforms.graph_webhooks import sign
 from afterhours_local.sandbox import Sandbox
 from afterhours_local.stack import LocalStack
+from afterhours_local.stack_config import Resources, StackConfig
 
 WHATSAPP, MESSENGER, INSTAGRAM = "106540352242922", "1234567890", "17841400000000001"
 ACCOUNTS = {"whatsapp": WHATSAPP, "messenger": MESSENGER, "instagram": INSTAGRAM}
@@ -83,6 +86,13 @@ class World:
         )
         return dict(json.loads(body))
 
+    def play_by(self, playbook: Playbook) -> None:
+        """Another playbook is in force from now on."""
+        today = self.stack.clock.now().date()
+        resources = Resources.of(self.stack.stack_name, self.stack.outputs)
+        config_push.push_playbook(playbook, StackConfig(resources, self.stack.clients, dry_run=False), today)
+        config.clear()
+
     def misbehave(self, fault: Fault, times: int = 1) -> None:
         self.sandbox.graph.misbehave(fault, times)
 
@@ -146,6 +156,12 @@ class World:
 
     def quarantined(self) -> list[dict[str, Any]]:
         return [item for item in self.items() if item["pk"].startswith("Q#")]
+
+    def erase(self, pk: str) -> None:
+        """The thread was never there."""
+        for item in self.items(pk):
+            key = to_item({"pk": item["pk"], "sk": item["sk"]})
+            self.stack.clients.dynamodb.delete_item(TableName=self.threads.table, Key=key)
 
     def head(self, pk: str | None = None) -> dict[str, Any]:
         found = [item for item in self.items(pk or self.pk()) if item["sk"] == "#"]

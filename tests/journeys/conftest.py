@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import sends
 from afterhours.stores import config, secrets
 from afterhours_local import resources, sandbox
 from afterhours_local.http_event import HttpRequest
@@ -57,6 +58,7 @@ def world(started: LocalStack, played: tuple[sandbox.Sandbox, list[Any]]) -> Wor
     started.clients.dynamodb.batch_write_item(RequestItems={started.environment["CONFIG_TABLE"]: puts})
     config.clear()
     secrets.clear()
+    sends.breaker.cache_clear()
     playing.graph.forget()
     return World(playing)
 

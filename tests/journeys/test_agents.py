@@ -1,5 +1,6 @@
 """Agents at the HTTP API: who gets which thread, and what becomes of what they write."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from afterhours_local.http_event import HttpRequest
 from afterhours_local.platforms.faults import Fault
 from botocore.exceptions import EndpointConnectionError
 from counting import Crash, answered, asked_twice, failing
-from world import AFTER_LEASES, ANA, IVO, PASSWORD, PETRA, AgentClient, Ulid, World
+from world import AFTER_LEASES, ANA, IVO, PASSWORD, AgentClient, Ulid, World
 
 MINUTE_S = 60
 ROUTES = [
@@ -263,12 +264,14 @@ def test_two_replies_in_a_row_keep_their_order_though_the_second_is_faster(
 def test_a_reply_makes_the_thread_wait_only_if_its_author_had_seen_everything(
     world: World, ana: AgentClient, thread: dict[str, Any], ulid: Ulid
 ) -> None:
-    ana.reply(thread, "We are here.", ulid())
-    said = world.sandbox.graph.say("whatsapp", thread["account"], PETRA, "One more thing")
-    assert said.status == 200
+    with failing("sqs.SendMessage", lambda: EndpointConnectionError(endpoint_url="sqs")):
+        ana.reply(thread, "We are here.", ulid())
+    world.say("One more thing")
+    world.stack.clock.advance(timedelta(seconds=MINUTE_S))
+    world.stack.tick()
     world.stack.drain()
-    assert world.head()["status"] == "open"
     assert composed(world)["reply"] == "sent"
+    assert world.head()["status"] == "open"
 
 
 # Whose it is

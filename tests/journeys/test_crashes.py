@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from afterhours.stores import config, secrets
-from afterhours.stores.dynamo import to_item
 from afterhours_local.executors import FunctionError
 from afterhours_local.platforms.faults import Fault
 from counting import Faults, struck
@@ -141,9 +140,7 @@ class Stage:
         secrets.clear()
         yield story
         self.world.sandbox.graph.behave()
-        for item in self.world.items(story.pk):
-            key = to_item({"pk": item["pk"], "sk": item["sk"]})
-            self.world.stack.clients.dynamodb.delete_item(TableName=self.world.threads.table, Key=key)
+        self.world.erase(story.pk)
 
     def _broken(self, story: Story) -> list[str]:
         world, scenario = self.world, self.scenario

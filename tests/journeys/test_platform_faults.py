@@ -6,7 +6,7 @@ import pytest
 from afterhours.channels.http import LIMITS
 from afterhours_local.platforms.faults import Fault
 from botocore.exceptions import EndpointConnectionError
-from counting import failing
+from counting import failing, meanwhile
 from world import AFTER_LEASES, WHATSAPP, Ulid, World
 
 DECLARED = {
@@ -134,6 +134,24 @@ def test_a_planned_reply_is_dropped_when_the_contact_wants_no_more(world: World)
     world.say("stop")
     world.wait(AFTER_LEASES)
     assert world.replies() == ["dropped", "sent"]  # the second is the confirmation
+
+
+def test_a_planned_reply_that_another_attempt_takes_and_dies_on_is_recorded_as_unknown(world: World) -> None:
+    world.misbehave(Fault.RATE_429)
+    world.say("Hello")
+    [event] = world.events()
+
+    def another() -> None:
+        world.threads.update(
+            event["pk"], event["sk"], "SET #reply = :claimed, #attempt = :other, #attempt_at = :now",
+            when="attribute_exists(#pk)", claimed="claimed", other="another", now=world.now_ms,
+        )  # fmt: skip
+
+    with meanwhile("dynamodb.TransactWriteItems", another, after=1):  # the first only finds the event stored
+        world.wait(AFTER_LEASES)
+    assert world.replies() == ["claimed"]
+    world.settle()
+    assert (world.replies(), world.sent) == (["unknown"], [])
 
 
 def test_a_refused_connection_is_not_sent_and_tried_again(world: World) -> None:

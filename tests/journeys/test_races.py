@@ -18,7 +18,7 @@ import pytest
 import worker
 from afterhours.models import Agent, Inbox
 from afterhours.stores import config
-from afterhours.stores.threads import HeadMoved
+from afterhours.stores.threads import HeadMoved, open_keys
 from counting import answered
 from sends import RetryLater
 from world import AFTER_LEASES, Ulid, World
@@ -147,19 +147,35 @@ def test_n6_fifty_agents_pull_twenty_threads_from_a_lagging_index_and_no_two_get
         assert got == Counter(wanted)
         assert len({world.head(pk)["owner"] for pk in wanted}) == 20
         assert len(idle) == 30
+        for pk in wanted:
+            world.erase(pk)
 
 
-def lagging(dice: random.Random) -> Callable[[dict[str, Any]], None]:
-    """An index that still shows some threads as nobody's, and does not show some yet."""
+def test_n5_a_thread_behind_a_page_that_others_have_claimed_is_found_though_the_index_does_not_know_it(
+    world: World,
+) -> None:
+    now = world.now_ms
+    for number in range(60):
+        pk = f"T#whatsapp#106540352242922#{number:026d}"
+        head = {"pk": pk, "sk": "#", "inbox": "support", "contact_id": "1", "status": "open", "version": 1}
+        claimed = {"owner": "somebody", "lease_until": now + 60_000} if number < 55 else {}
+        world.threads.put({**head, **claimed, **open_keys(pk, "support", 1, now + number, now)})
+    with answered("dynamodb.Query", lagging(random.Random(0), seen=1, stale=1)):
+        got = [puller(world, 1)() for _ in range(5)]
+    assert got == [f"T#whatsapp#106540352242922#{number:026d}" for number in range(55, 60)]
+
+
+def lagging(dice: random.Random, *, seen: float = 0.7, stale: float = 0.5) -> Callable[[dict[str, Any]], None]:
+    """An index that does not show some threads yet, and some still as nobody's."""
     lock = threading.Lock()
 
     def change(answer: dict[str, Any]) -> None:
         if answer["Items"] and "work_sk" not in answer["Items"][0]:
             return  # a timeline: read from the table
         with lock:
-            answer["Items"] = [entry for entry in answer["Items"] if dice.random() < 0.7]
-            stale = [entry for entry in answer["Items"] if dice.random() < 0.5]
-        for entry in stale:
+            answer["Items"] = [entry for entry in answer["Items"] if dice.random() < seen]
+            old = [entry for entry in answer["Items"] if dice.random() < stale]
+        for entry in old:
             for name in ("owner", "lease_until", "kept_for", "kept_until"):
                 entry.pop(name, None)
 

@@ -21,6 +21,8 @@ OPEN_ENDED = {
     "${AWS::StackName}-human-*",
     "${OverflowBucket.Arn}/*",
 }
+# The only action on all resources: IAM has none for it. Under a condition that is off unless somebody asks for it.
+WITHOUT_RESOURCE = ("AssistsLanguage", "comprehend:DetectDominantLanguage")
 
 
 class Loader(yaml.SafeLoader):
@@ -131,6 +133,14 @@ def statements() -> Iterator[tuple[str, dict[str, Any]]]:
                 yield name, statement
 
 
+def added_statements() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Those of policies beside the roles: the condition that they stand under, and the statement."""
+    for name, policy in of_type("AWS::IAM::Policy").items():
+        assert policy["Roles"] == [{"Ref": "WorkerFunctionRole"}], name
+        for statement in policy["PolicyDocument"]["Statement"]:
+            yield RESOURCES[name]["Condition"], statement
+
+
 def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
@@ -145,6 +155,23 @@ def test_no_role_has_a_wildcard_but_below_what_is_ours_and_made_later() -> None:
             if "*" in str(resource):
                 wildcards.add(resource["Fn::Sub"].rpartition("${AWS::AccountId}:")[2])
     assert wildcards == OPEN_ENDED
+
+
+def test_what_is_allowed_beside_the_roles_is_off_by_default_and_one_action_each() -> None:
+    defaults = {name: each.get("Default") for name, each in TEMPLATE["Parameters"].items()}
+    assert (defaults["AssistBedrockModelArn"], defaults["AssistComprehend"]) == ("", "false")
+    assert TEMPLATE["Conditions"]["AssistsAnswers"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "AssistBedrockModelArn"}, ""]}]
+    }
+    assert TEMPLATE["Conditions"]["AssistsLanguage"] == {"Fn::Equals": [{"Ref": "AssistComprehend"}, "true"]}
+    allowed = {}
+    for condition, statement in added_statements():
+        assert statement["Effect"] == "Allow"
+        allowed[condition, statement["Action"]] = statement["Resource"]
+    assert allowed == {
+        WITHOUT_RESOURCE: "*",
+        ("AssistsAnswers", "bedrock:InvokeModel"): {"Fn::Split": [",", {"Ref": "AssistBedrockModelArn"}]},
+    }
 
 
 def test_every_wildcard_has_its_reason_above_it() -> None:

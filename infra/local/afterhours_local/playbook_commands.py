@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from afterhours_local import moments, output, playbook_versions
+from afterhours_local import moments, output, playbook_unmatched, playbook_versions
 from afterhours_local.config_commands import playbook_or_stop
 
 if TYPE_CHECKING:
@@ -121,6 +121,9 @@ app.command(epilog="Example: afterhours playbook versions --inbox support --stac
 app.command(epilog="Example: afterhours playbook diff hotel.playbook.yaml --stack afterhours")(playbook_versions.diff)
 app.command(epilog="Example: afterhours playbook rollback 3 --inbox support --stack afterhours")(
     playbook_versions.rollback
+)
+app.command(epilog="Example: afterhours playbook unmatched --inbox support --stack afterhours")(
+    playbook_unmatched.unmatched
 )
 
 

@@ -65,11 +65,13 @@ class Resources:
     config_table: str
     human_queue_url: str  # the template's own, the model of every other inbox's
     user_pool_id: str
+    threads_table: str
 
     @classmethod
     def of(cls, stack: str, physical_ids: Mapping[str, str]) -> Self:
         """Out of the physical ids by logical id. Raises KeyError."""
-        return cls(stack, physical_ids["ConfigTable"], physical_ids["HumanQueue"], physical_ids["UserPool"])
+        names = ("ConfigTable", "HumanQueue", "UserPool", "ThreadsTable")
+        return cls(stack, *(physical_ids[name] for name in names))
 
 
 class StoredPlaybook(NamedTuple):

@@ -17,7 +17,8 @@ class Breaker:
 
     def lets_through(self, now_ms: int) -> bool:
         """Whether one more may leave now; if so it counts."""
-        while self._let_through and now_ms - self._let_through[0] >= WINDOW_MS:
+        # What lies ahead of us was counted by a clock that has been put back since.
+        while self._let_through and not 0 <= now_ms - self._let_through[0] < WINDOW_MS:
             self._let_through.popleft()
         if len(self._let_through) >= self._limit:
             return False

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from afterhours import faq, hours, language, signals, texts
 from afterhours.faq import Answer, Matcher, Suggestions
-from afterhours.models import Event, Kind, ThreadHead
+from afterhours.models import Event, Grounded, Kind, ThreadHead
 from afterhours.phrasebook import NAMES, TextKind, phrasebook, stems
 from afterhours.playbook import Playbook
 from afterhours.signals import Signal
@@ -26,6 +26,8 @@ class Case:
     head: ThreadHead | None
     playbook: Playbook
     now: datetime
+    grounded: Grounded | None = None  # what a model answers out of the FAQ, where it was asked
+    heard: str | None = None  # the language that a service heard, where it was asked
 
     @property
     def now_ms(self) -> int:
@@ -53,7 +55,7 @@ class Case:
             self.event.text or "",
             explicit=head.explicit_language if head else None,
             remembered=head.language if head else None,
-            locale=self.event.locale,
+            locale=self.heard or self.event.locale,
             inbox_languages=self.playbook.languages,
             running=head.running if head else {},
         )
@@ -147,10 +149,13 @@ class Case:
 
     def own_text(self, by_language: dict[str, str]) -> str:
         """A text of the playbook's (FAQ answer, incident) in the contact's language, as automation sends it."""
-        chosen = self.choice.language
-        known = next((code for code in stems(chosen) if code in by_language), None)
-        code = known or next((code for code in self.playbook.languages if code in by_language), next(iter(by_language)))
+        code = self.closest(by_language)
         return texts.automatic(by_language[code], code, self.values, self.playbook.texts)
+
+    def closest(self, by_language: dict[str, str]) -> str:
+        """Which of the languages of a text is for this contact."""
+        known = next((code for code in stems(self.choice.language) if code in by_language), None)
+        return known or next((code for code in self.playbook.languages if code in by_language), next(iter(by_language)))
 
 
 def plain_words(text: str) -> str:

@@ -246,6 +246,14 @@ class ThreadHead(Frozen):
     read_until: int = 0
 
 
+class Grounded(Frozen):
+    """An answer that a model put together out of entries of the FAQ, checked by `grounding`. No braces or square
+    brackets: it is never read as a template."""
+
+    entry_ids: tuple[str, ...] = Field(min_length=1)
+    text: str = Field(min_length=1, pattern=r"^[^{}\[\]]+$")
+
+
 class Disposition(Frozen):
     """What was decided for an event, and why: exactly one per event.
 

@@ -166,6 +166,28 @@ class FaqEntry(Section):
     answer: dict[Language, Text] = Field(min_length=1)
 
 
+class AssistAnswers(Section):
+    """Amazon Bedrock puts an answer together out of the FAQ where the FAQ by itself has none. `daily_cap`: characters
+    that may be sent and received in an inbox and UTC day. `trusted`: no person looks at what it answered."""
+
+    model: str = Field(min_length=1, max_length=2_048, pattern=r"^[A-Za-z0-9_.:/-]+$")
+    daily_cap: int = Field(ge=1)
+    trusted: bool = False
+
+
+class AssistLanguage(Section):
+    """Amazon Comprehend is asked for the language where nothing of ours tells it. `daily_cap` in characters."""
+
+    daily_cap: int = Field(ge=1)
+
+
+class Assist(Section):
+    """Services outside that may be asked; none is unless it stands here."""
+
+    answers: AssistAnswers | None = None
+    language: AssistLanguage | None = None
+
+
 def _words(words: tuple[str, ...]) -> tuple[str, ...]:
     folded = tuple(" ".join(word.casefold().split()) for word in words)
     if not all(folded):
@@ -189,6 +211,7 @@ class Playbook(Section):
     incident: Incident | None = None
     service_levels: tuple[ServiceLevel, ...] = ()
     faq: tuple[FaqEntry, ...] = ()
+    assist: Assist = Assist()
     emergency_number: str = Field(default="112", pattern=r"^[0-9]{2,6}$")
     opt_out: Words = ("stop", "stopp", "стоп", "unsubscribe")
     opt_in: Words = ("start", "старт", "subscribe")
@@ -203,6 +226,8 @@ class Playbook(Section):
         for number, name in enumerate(ids):
             if name in ids[:number]:
                 raise misplaced(f'the FAQ id "{name}" is given twice; keep one', "faq", number, "id")
+        if self.assist.answers and not self.faq:
+            raise misplaced("there is no `faq` to answer from; write entries or take this out", "assist", "answers")
         for place in self._languages_used():
             if place[-1] not in self.languages:
                 message = f'there is a text in "{place[-1]}", which is not among `languages`; add it there'

@@ -9,20 +9,32 @@ from typing import Any
 
 from afterhours import signals
 from afterhours.case import Case
-from afterhours.models import Disposition, Event, Kind, ThreadHead, ThreadStatus
+from afterhours.models import Disposition, Event, Grounded, Kind, ThreadHead, ThreadStatus
 from afterhours.playbook import Playbook
 from afterhours.rows import ASKED_KEPT, STALE_AFTER, Hit
 from afterhours.rows import TABLE as TABLE
 from afterhours.signals import Signal
+from afterhours.wording import words
 
 KEEP_FOR_LAST_OWNER = timedelta(minutes=10)
 AUTO_TIMES_KEPT = 8
+UNANSWERING = {"faq_suggestions", "away", "instant", "none"}
+QUESTION_MARKS = frozenset("?\u055e\u061f")  # Latin and Cyrillic, Armenian, Arabic
 QUESTIONS_KEPT = 3
 
 
-def decide(event: Event, head: ThreadHead | None, playbook: Playbook, now: datetime) -> Disposition:
-    """The one disposition of an event. `now` is aware UTC."""
-    case = Case(event, head, playbook, now)
+def decide(
+    event: Event,
+    head: ThreadHead | None,
+    playbook: Playbook,
+    now: datetime,
+    *,
+    grounded: Grounded | None = None,
+    heard: str | None = None,
+) -> Disposition:
+    """The one disposition of an event. `now` is aware UTC. `grounded` and `heard` are what services outside said,
+    where they were asked."""
+    case = Case(event, head, playbook, now, grounded, heard)
     rule, hit, why = _first_hit(case)
     reasons = _reasons(case, rule, hit)
     delay = playbook.replies.instant.delay if rule == "instant" else 0
@@ -38,6 +50,16 @@ def decide(event: Event, head: ThreadHead | None, playbook: Playbook, now: datet
         stamps={**_remembered(case), **hit.stamps, **(_sent(case) if hit.text else {})},
         why=why,
     )
+
+
+def leaves_unanswered(event: Event, disposition: Disposition) -> bool:
+    """Whether somebody asked in words, nothing answers, and nothing forbids that automation does: no signal, no
+    picture. Less than three words, or two and a question mark, ask nothing ("Good morning")."""
+    said = event.text or ""
+    asks = len(words(said)) >= (2 if QUESTION_MARKS.intersection(said) else 3)
+    signs = {signal.value for signal in Signal}.intersection(disposition.handoff)
+    wordy = event.kind is Kind.MESSAGE and asks and not event.attachments
+    return wordy and disposition.rule in UNANSWERING and not signs
 
 
 def _first_hit(case: Case) -> tuple[str, Hit, tuple[tuple[str, str], ...]]:
@@ -139,7 +161,9 @@ def _opening(head: ThreadHead | None, disposition: Disposition, now_ms: int) -> 
     known = head.handoff_reasons if head and head.status is ThreadStatus.OPEN else ()
     merged = tuple(dict.fromkeys((*known, *disposition.handoff)))
     if head and head.status is ThreadStatus.OPEN:
-        return {"handoff_reasons": merged}
+        pressing = disposition.due_at < head.due_at  # a danger waits for no opening, and in no line
+        sooner = {"due_at": disposition.due_at, "opened_at": head.opened_at} if pressing else {}
+        return {"handoff_reasons": merged, **sooner}
     opened = {"status": ThreadStatus.OPEN, "handoff_reasons": merged, "opened_at": now_ms, "due_at": disposition.due_at}
     if head and head.kept_for:
         opened["kept_until"] = now_ms + _ms(KEEP_FOR_LAST_OWNER)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from afterhours import private_details, texts
-from afterhours.auto_responders import is_auto_response
+from afterhours.auto_responders import is_auto_response, repeats_the_playbook
 from afterhours.case import ANSWERABLE, TAPPED, Case, plain_words
 from afterhours.faq import Answer, Suggestions
 from afterhours.models import Kind, QuickReply
@@ -86,7 +86,8 @@ def _spam(case: Case) -> Hit | Pass:
 
 
 def _loop_guard(case: Case) -> Hit | Pass:
-    if is_auto_response(case.event.text or ""):
+    written = case.event.text or ""
+    if is_auto_response(written) or repeats_the_playbook(written, case.playbook):
         return Hit("auto_responder")
     head, guard = case.head, case.playbook.replies.loop_guard
     ages = [case.since(stamp) for stamp in (head.auto_times if head else ())]
@@ -94,7 +95,7 @@ def _loop_guard(case: Case) -> Hit | Pass:
         return Hit("too_many_in_10_minutes")
     if sum(age < timedelta(hours=24) for age in ages) >= guard.per_24_hours:
         return Hit("too_many_in_24_hours")
-    said = (case.event.text or "")[:ASKED_KEPT]
+    said = written[:ASKED_KEPT]
     if head and said and [*head.asked, said].count(said) >= SAME_TEXT_TIMES:
         return Hit("same_text")
     return Pass(f"{len(ages)} automatic replies of late")
@@ -140,6 +141,14 @@ def _faq(case: Case) -> Hit | Pass:
         return Pass("not configured" if not case.playbook.faq else "no entry answers it")
     entry = _entries(case)[found.entry_id]
     return Hit(entry.id, case.own_text(entry.answer), answers=True)
+
+
+def _assistant(case: Case) -> Hit | Pass:
+    answers, grounded = case.playbook.assist.answers, case.grounded
+    if answers is None or grounded is None:
+        return Pass("not configured" if answers is None else "not asked")
+    text = texts.automatic(grounded.text, case.choice.language, case.values, case.playbook.texts)
+    return Hit(" ".join(grounded.entry_ids), text, answers=answers.trusted)
 
 
 def _faq_suggestions(case: Case) -> Hit | Pass:
@@ -191,6 +200,7 @@ TABLE: tuple[tuple[str, Row], ...] = (
     ("incident", _incident),
     ("wants_a_person", _wants_a_person),
     ("faq", _faq),
+    ("assistant", _assistant),
     ("faq_suggestions", _faq_suggestions),
     ("away", _away),
     ("instant", _instant),

@@ -42,7 +42,7 @@ def expression(*, values: Mapping[str, Any], **clauses: str | None) -> Item:
     names = {name for text in given.values() for name in re.findall(r"#(\w+)", text)}
     return {
         **given,
-        "ExpressionAttributeNames": {f"#{name}": name for name in sorted(names)},
+        **({"ExpressionAttributeNames": {f"#{name}": name for name in sorted(names)}} if names else {}),
         **({"ExpressionAttributeValues": to_item({f":{n}": v for n, v in values.items()})} if values else {}),
     }
 
