@@ -35,6 +35,7 @@ def note(text: str, *, style: str = "") -> None:
 def emit(document: Any) -> None:
     """The result, for machines. ASCII, so that no terminal and no encoding gets in the way."""
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    sys.stdout.flush()  # `run` goes on for hours, and whoever reads its pipe wants the addresses now
 
 
 def stop(message: str, *, code: int = 2) -> NoReturn:
