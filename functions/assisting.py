@@ -6,7 +6,7 @@ by itself has no answer. Whatever goes wrong with it, the decision stands as it 
 
 from datetime import UTC, datetime
 
-from afterhours import grounding, policy
+from afterhours import grounding, policy, private_details
 from afterhours.case import Case
 from afterhours.models import Disposition, Event, Grounded, ThreadHead
 from afterhours.stores.assistants import Assistant, BedrockAnswer, ComprehendLanguage, T, consult
@@ -61,8 +61,9 @@ class Deciding:
         return speaks and long_enough and self._case(head).choice.why in UNTOLD
 
     def _is_to_be_asked(self, name: str, pk: str) -> bool:
-        """Not twice, and not for an event that came before: what was decided then is in the table."""
-        if name in self._asked:
+        """Not twice, not with details that belong nowhere else, and not for an event that came before: what was decided
+        then is in the table."""
+        if name in self._asked or private_details.found(self.event.text or ""):
             return False
         self._asked.add(name)
         stored = inbound_key(self.event.timestamp_ms, self.event.event_id)

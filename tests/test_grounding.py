@@ -140,7 +140,8 @@ def test_a_grounded_answer_is_automatic_says_so_and_is_still_for_a_person(moment
 
 
 def test_a_trusted_one_needs_no_person() -> None:
-    trusted = playbook(languages=["en", "de"], faq=[*FAQ, POOL], assist={"answers": {**ASSISTED["answers"], "trusted": True}})
+    answers = {**ASSISTED["answers"], "trusted": True}
+    trusted = playbook(languages=["en", "de"], faq=[*FAQ, POOL], assist={"answers": answers})
     disposition = policy.decide(message(OPEN, QUESTION), None, trusted, OPEN, grounded=GROUNDED)
     assert (disposition.rule, disposition.handoff) == ("assistant", ())
 

@@ -482,7 +482,9 @@ def test_the_commands_of_a_stack_say_where_to(file: Path) -> None:
     assert "--stack NAME" in result.stderr
 
 
-@pytest.mark.parametrize("command", ["check", "show", "schema", "rehearse", "push", "versions", "diff", "rollback"])
+@pytest.mark.parametrize(
+    "command", ["check", "show", "schema", "rehearse", "push", "versions", "diff", "rollback", "unmatched"]
+)
 def test_every_command_has_an_example_and_json(command: str) -> None:
     said = run(app, ["playbook", command, "--help"]).stdout
     assert f"Example: afterhours playbook {command}" in " ".join(said.split())

@@ -12,6 +12,7 @@ from afterhours.stores import aws as clients
 from afterhours.stores.assistants import MOST_TOKENS, BedrockAnswer, ComprehendLanguage, consult
 from afterhours.stores.threads import Threads
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
+from botocore.stub import Stubber
 from conftest import Backend, Clock
 from counting import answered, counted, failing
 from faulty_server import Behaviour, FaultyServer, answer, raw
@@ -22,15 +23,18 @@ GOOD = json.dumps({"ids": ["pool"], "answer": "The pool is open until 20."})
 CAP = 100_000
 
 
-def converse(*texts: str, stop: str = "end_turn", **blocks: Any) -> Behaviour:
+def document(*texts: str, stop: str = "end_turn", **blocks: Any) -> dict[str, Any]:
     content = [*({name: value} for name, value in blocks.items()), *({"text": text} for text in texts)]
-    document = {
+    return {
         "output": {"message": {"role": "assistant", "content": content}},
         "stopReason": stop,
         "usage": {"inputTokens": 812, "outputTokens": 25, "totalTokens": 837},
         "metrics": {"latencyMs": 640},
     }
-    return answer(200, document, content_type="application/json")
+
+
+def converse(*texts: str, stop: str = "end_turn", **blocks: Any) -> Behaviour:
+    return answer(200, document(*texts, stop=stop, **blocks), content_type="application/json")
 
 
 def languages(**scores: float) -> Behaviour:
@@ -87,6 +91,15 @@ def test_an_answer_comes_from_converse_with_the_text_apart_from_the_rules(served
         "messages": [{"role": "user", "content": [{"text": PROMPT.text}]}],
         "inferenceConfig": {"maxTokens": MOST_TOKENS, "temperature": 0.0},
     }
+
+
+def test_what_the_server_plays_is_what_the_services_document(aws: Backend) -> None:
+    thought = {"reasoningText": {"text": "The customer wants …"}}
+    for service, operation, played in (
+        ("bedrock-runtime", "converse", document(GOOD, reasoningContent=thought)),
+        ("comprehend", "detect_dominant_language", {"Languages": [{"LanguageCode": "cs", "Score": 0.97}]}),
+    ):
+        Stubber(clients.client(service)).add_response(operation, played)  # raises what the service's model refuses
 
 
 def test_what_a_model_thinks_aloud_is_not_its_answer(served: Served) -> None:

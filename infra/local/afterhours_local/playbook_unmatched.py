@@ -97,9 +97,7 @@ def _rows(target: Target, inbox: str, days: int) -> "Iterator[Item]":
     today = datetime.now(UTC)
     for ago in range(days - 1, -1, -1):
         day = expression(values={"pk": list_of(inbox, today - timedelta(days=ago))}, KeyConditionExpression="#pk = :pk")
-        pages = target.clients.dynamodb.get_paginator("query").paginate(
-            TableName=target.resources.threads_table, **day
-        )
+        pages = target.clients.dynamodb.get_paginator("query").paginate(TableName=target.resources.threads_table, **day)
         yield from (from_item(item) for page in pages for item in page["Items"])
 
 
