@@ -17,7 +17,7 @@ from afterhours.models import Attachment, Event, Kind, SendState, ThreadHead, Th
 from afterhours.stores import queues, unmatched
 from afterhours.stores.dynamo import Item
 from afterhours.stores.sending import FAILED_RANK, Sending
-from afterhours.stores.threads import HEAD, Threads, inbound_key, thread_key, thread_name
+from afterhours.stores.threads import HEAD, Threads, expiry, inbound_key, thread_key, thread_name
 from aws_lambda_powertools import Logger
 from sends import Place, RetryLater
 
@@ -39,7 +39,6 @@ MERGED = {
 TEXT_KEPT = 16_000  # characters; no platform's message is longer
 NAME_KEPT = 200
 URL_KEPT = 4_000
-KEPT_DAYS = 400
 QUARANTINE_DAYS = 14
 BODY_KEPT = 300_000  # bytes; an item holds 400 KB
 ECHO_WAIT_S = 10
@@ -96,7 +95,7 @@ def stored(event: Event, pk: str, now_ms: int) -> Item:
         "reply_to_id": event.reply_to_id,
         "post_id": event.post_id,
         "standby": event.standby or None,
-        "ttl": now_ms // 1000 + KEPT_DAYS * 86_400,
+        "ttl": expiry(now_ms),
     }
 
 
@@ -118,7 +117,7 @@ def quarantine(message: dict[str, Any], reason: str) -> None:
         "app": message["app"],
         "reason": reason,
         "at": message["received_ms"],
-        "ttl": message["received_ms"] // 1000 + QUARANTINE_DAYS * 86_400,
+        "ttl": expiry(message["received_ms"], QUARANTINE_DAYS),
     }
     if len(body) <= BODY_KEPT:
         item["body"] = body

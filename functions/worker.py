@@ -21,7 +21,7 @@ from afterhours.models import Disposition, Event, SendState, ThreadHead, ThreadS
 from afterhours.stores import config, queues, secrets, unmatched
 from afterhours.stores.dynamo import Item
 from afterhours.stores.sending import CLAIM_LEASE_MS, Sending
-from afterhours.stores.threads import HeadMoved, Threads, open_keys, thread_name
+from afterhours.stores.threads import HeadMoved, Threads, expiry, open_keys, thread_name
 from assisting import Deciding
 from aws_lambda_powertools import Logger
 from sends import Place, RetryLater
@@ -158,6 +158,7 @@ class Answering:
             self.event, head, disposition, sk=item["sk"], at_ms=item["at"], now_ms=self.now_ms, inbox=inbox.id,
             window=channel.WINDOW,
         )  # fmt: skip
+        changes["ttl"] = expiry(self.now_ms)
         if "due_at" in changes:
             changes |= open_keys(item["pk"], changes["inbox"], inbox.shards, changes["due_at"], changes["opened_at"])
             if head and head.status is ThreadStatus.RESOLVED:

@@ -7,7 +7,7 @@ from string import Formatter
 from zoneinfo import ZoneInfo
 
 import pytest
-from afterhours import signals, texts
+from afterhours import texts
 from afterhours.auto_responders import is_auto_response
 from afterhours.phrasebook import (
     LANGUAGES,
@@ -347,13 +347,6 @@ def test_a_language_keeps_to_its_script(language: str) -> None:
     words = re.findall(r"[^\W\d_]+", re.sub(r'"\w+":( true)?', "", raw).replace("\\n", " "))
     assert [word for word in words if not re.fullmatch(f"[{own}]+", word)] == []
     assert phrasebook(language).rtl == (language == "ar")
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_word_that_we_name_for_a_person_calls_one(language: str) -> None:
-    word = phrasebook(language).human_word
-    for said in (word, word.upper(), f"«{word}»"):
-        assert signals.Signal.PERSON in [each.signal for each in signals.raised(said, language)]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

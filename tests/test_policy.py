@@ -243,3 +243,9 @@ def test_a_planned_reply_is_dropped_when_the_moment_has_passed(
 ) -> None:
     known = head(**{"fence": 1, **changes})
     assert policy.gone_stale(known, 1, ms(OPEN), ms(OPEN) + seconds * 1000) == reason
+
+
+def test_what_is_no_message_moves_neither_what_agents_have_seen_nor_the_window() -> None:
+    known = head(last_inbound="E#0", last_in_at=1, window_until=1)
+    _, moved = after(message(OPEN, kind=Kind.SYSTEM), known, OPEN)
+    assert (moved.last_inbound, moved.last_in_at, moved.window_until) == ("E#0", 1, 1)

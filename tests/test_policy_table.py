@@ -49,6 +49,7 @@ class Facts:
     attached: bool = False
     tapped: bool = False  # a button, no message
     surge: bool = False
+    trusted: bool = False  # what a model answers needs no person
 
     @property
     def open(self) -> bool:
@@ -125,7 +126,7 @@ REASONS: tuple[tuple[str, Callable[[Facts, str, str | None], bool]], ...] = (
     ("attachment", lambda f, row, text: f.attached),
     ("same_question_twice", lambda f, row, text: f.same_question),
     ("automated_turns", lambda f, row, text: text is not None and f.turns >= 4),
-    ("unanswered", lambda f, row, text: not f.tapped and row != "faq"),
+    ("unanswered", lambda f, row, text: not (f.tapped or row == "faq" or (row == "assistant" and f.trusted))),
 )
 
 TEXTS = {
@@ -152,14 +153,14 @@ BANNER_KEY = "2026-11-11 09:00:00/2026-11-16 09:00:00"
 
 
 @cache
-def playbook(incident: str, away: str, instant: str) -> Playbook:
+def playbook(incident: str, away: str, instant: str, trusted: bool) -> Playbook:
     """One object for each: its FAQ is compiled once."""
     return Playbook.model_validate(
         {
             **PLAYBOOK.model_dump(mode="json"),
             "texts": {"en": TEXTS},
             "faq": FAQ,
-            "assist": {"answers": {"model": "a-model", "daily_cap": 1}},
+            "assist": {"answers": {"model": "a-model", "daily_cap": 1, "trusted": trusted}},
             "incident": {"none": None, "over": BANNER_OVER, "on": BANNER}[incident],
             "replies": {
                 "away": {"enabled": away != "off", "once_per": "4h" if away == "every 4h" else "closed_period"},
@@ -195,8 +196,9 @@ class Drawing:
         incident = self.chance.choice(["none", "over"]) if self.facts.incident == "none" else "on"
         event = message(self.now, self.text, kind=self.kind, **self.event)  # type: ignore[arg-type]
         known = head(**self.head) if self.head or self.chance.random() < 0.5 else None
-        facts = replace(self.facts, surge=instant == "surge", **self.drawn)
-        return event, known, playbook(incident, self.away, instant), facts
+        trusted = self.away in ("every 4h", "off")
+        facts = replace(self.facts, surge=instant == "surge", trusted=trusted, **self.drawn)
+        return event, known, playbook(incident, self.away, instant, trusted), facts
 
     def _event(self) -> None:
         if self.facts.said == "nothing":

@@ -97,9 +97,9 @@ def test_safety_is_due_at_once_even_in_the_night() -> None:
 
 def test_the_word_for_a_person_that_our_texts_name_works_in_every_language() -> None:
     for language in LANGUAGES:
-        spoken = playbook(languages=[language])
-        event = message(OPEN, phrasebook(language).human_word)
-        assert decide(event, None, OPEN, spoken).rule == "wants_a_person", language
+        spoken, word = playbook(languages=[language]), phrasebook(language).human_word
+        for said in (word, word.upper(), f"«{word}»!"):
+            assert decide(message(OPEN, said), None, OPEN, spoken).rule == "wants_a_person", said
 
 
 def test_an_incident_is_told_once_and_ends_by_itself() -> None:

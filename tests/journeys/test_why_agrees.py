@@ -99,12 +99,14 @@ class Customer:
         answer = self.world.stack.answer(request)
         assert answer.status in (200, 201, 202), answer
         self.world.stack.drain()
-        return json.loads(answer.body)
+        told = json.loads(answer.body)
+        self.session = told.get("session", self.session)  # a new one where half of it is over
+        return told
 
     def comes(self) -> None:
         """To the page; a session begins."""
         begun = self.visits("POST", "/session", {"locale": self.locale} if self.locale else {})
-        self.contact, self.session = begun["visitor_id"], begun["session"]
+        self.contact = begun["visitor_id"]
 
     def writes(self, text: str, ulid: Callable[[], str]) -> None:
         if self.channel == "webchat":
@@ -168,13 +170,14 @@ class Stage:
         """What came before: mostly the customer wrote, sometimes one of ours did something."""
         happens = self.chance.choices([self.wrote, self.claimed, self.answered, self.answered_in_app], [12, 1, 1, 1])[0]
         happens(customer, book)
-        self.world.wait(self.chance.choice([1, 20, 60, 119, 130, 600, 900, 4_000, 30_000, 90_000]))
+        self.world.wait(self.chance.choice([1, 20, 60, 119, 130, 600, 900, 4_000, 40_000, 80_000]))
+        customer.received()
 
     def wrote(self, customer: Customer, book: str) -> None:
         customer.writes(self.text(book), self.ulid)
 
     def claimed(self, customer: Customer, book: str) -> Any:
-        if not self.world.head(customer.pk):
+        if self.world.threads.head(customer.pk) is None:
             self.wrote(customer, book)
         self.agent = self.world.agent()
         status, answer = self.agent.call("POST", f"/api/threads/{thread_name(customer.pk)}/claim")
@@ -220,8 +223,8 @@ def predicted(world: World, book: str, customer: Customer, text: str) -> tuple[d
 
 def agrees(world: World, customer: Customer, told: dict[str, Any], before: ThreadHead | None, had: int) -> None:
     """What is stored, and what the customer got since, are what was told."""
-    head = world.head(customer.pk)
-    item = next(item for item in world.events(customer.pk) if item["sk"] == head["last_inbound"])
+    head = world.threads.get(customer.pk, "#") or {}
+    item = world.threads.get(customer.pk, head["last_inbound"]) or {}
     assert (item["rule"], item["reason"], item.get("language")) == (told["rule"], told["reason"], told["language"])
     assert item.get("handoff", []) == told["handoff"]
     assert item.get("reply_text") == told["reply"]

@@ -1,7 +1,7 @@
 """Texts that machines write: out-of-office notes, other companies' instant replies, and our own. Pure.
 
-Two Afterhours wired to each other stop here. An automatic text of ours says in its language that it is one, but only now
-and then within a conversation: so the shipped texts, and those of the playbook, are known by their words as well.
+Two Afterhours wired to each other stop here. An automatic text of ours says in its language that it is one, but only
+now and then within a conversation: so the shipped texts, and those of the playbook, are known by their words as well.
 """
 
 import pkgutil

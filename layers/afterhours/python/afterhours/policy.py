@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from afterhours import signals
-from afterhours.case import Case
+from afterhours.case import ANSWERABLE, Case
 from afterhours.models import Disposition, Event, Grounded, Kind, ThreadHead, ThreadStatus
 from afterhours.playbook import Playbook
 from afterhours.rows import ASKED_KEPT, STALE_AFTER, Hit
@@ -16,6 +16,7 @@ from afterhours.rows import TABLE as TABLE
 from afterhours.signals import Signal
 from afterhours.wording import words
 
+OPENS_THE_WINDOW = {*ANSWERABLE, Kind.REFERRAL, Kind.OPTIN}
 KEEP_FOR_LAST_OWNER = timedelta(minutes=10)
 AUTO_TIMES_KEPT = 8
 UNANSWERING = {"faq_suggestions", "away", "instant", "none"}
@@ -132,14 +133,15 @@ def advance(
         "inbox": head.inbox if head else inbox,
         "contact_id": head.contact_id if head else event.contact_ids[0],
         "status": head.status if head else ThreadStatus.AUTOMATED,
-        "last_inbound": sk,
-        "last_in_at": max(at_ms, head.last_in_at if head else 0),
-        "inbound_count": (head.inbound_count if head else 0) + 1,
         **disposition.stamps,
     }
+    if event.kind in ANSWERABLE:
+        changes["last_inbound"] = sk
+        changes["last_in_at"] = max(at_ms, head.last_in_at if head else 0)
+        changes["inbound_count"] = (head.inbound_count if head else 0) + 1
     if event.contact_name:
         changes["contact_name"] = event.contact_name[:200]
-    if window is not None:
+    if window is not None and event.kind in OPENS_THE_WINDOW:
         changes["window_until"] = max(at_ms + _ms(window), head.window_until if head else 0)
     if disposition.handoff:
         changes |= _opening(head, disposition, now_ms)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from afterhours.models import SendState, ThreadHead
 from afterhours.stores.dynamo import Item, expression, to_item
 from afterhours.stores.sending import FIRST_CHECK_MS, TRIES, unsettled_values
-from afterhours.stores.threads import HEAD, HeadMoved, Threads, head_of, outbound_key
+from afterhours.stores.threads import HEAD, HeadMoved, Threads, expiry, head_of, outbound_key
 
 LEASE_MS = 120_000
 _FREE = "(attribute_not_exists(#owner) OR #lease_until < :now)"
@@ -146,6 +146,7 @@ class Claims:
                 "reply": SendState.PLANNED,
                 "reply_text": text,
                 "check_ms": FIRST_CHECK_MS,
+                "ttl": expiry(now_ms),
             }
             index = unsettled_values(item, now_ms + FIRST_CHECK_MS)
             last_as_read = "#last_outbound = :after" if head.last_outbound else "attribute_not_exists(#last_outbound)"

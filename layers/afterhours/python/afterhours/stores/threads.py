@@ -22,6 +22,7 @@ from afterhours.stores import aws
 from afterhours.stores.dynamo import Item, assignments, expression, from_item, to_item
 
 HEAD = "#"
+KEPT_DAYS = 400
 LONGEST_NAME = 300
 RETRYABLE = {
     "ConditionalCheckFailed",
@@ -59,6 +60,11 @@ def ulid_ms(ulid: str) -> int:
     for letter in ulid[:10]:
         value = value * 32 + alphabet.index(letter)
     return value
+
+
+def expiry(now_ms: int, days: int = KEPT_DAYS) -> int:
+    """The `ttl` (epoch seconds) of what is kept so long; a head's moves on with every message."""
+    return now_ms // 1000 + days * 86_400
 
 
 def thread_name(pk: str) -> str:
