@@ -16,6 +16,7 @@ from afterhours.texts import TextKind
 STALE_AFTER = timedelta(minutes=15)  # a reply to an older event would puzzle more than help
 NOTICE_AGAIN_AFTER = timedelta(hours=1)
 SAME_TEXT_TIMES = 3
+SAME_TEXT_WITHIN = timedelta(hours=1)  # a customer's "Hi" of every month is no machine
 
 
 class Hit(NamedTuple):
@@ -96,7 +97,8 @@ def _loop_guard(case: Case) -> Hit | Pass:
     if sum(age < timedelta(hours=24) for age in ages) >= guard.per_24_hours:
         return Hit("too_many_in_24_hours")
     said = written[:ASKED_KEPT]
-    if head and said and [*head.asked, said].count(said) >= SAME_TEXT_TIMES:
+    lately = head is not None and case.since(head.last_in_at) < SAME_TEXT_WITHIN
+    if head and lately and said and [*head.asked, said].count(said) >= SAME_TEXT_TIMES:
         return Hit("same_text")
     return Pass(f"{len(ages)} automatic replies of late")
 
