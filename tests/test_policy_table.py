@@ -259,6 +259,8 @@ class Drawing:
             self.head[stamp] = self.ago(self.chance.choice([1, 12 * HOUR - 1]))
         elif self.chance.random() < 0.3:
             self.head[stamp] = self.ago(12 * HOUR)
+        if "asked" in self.head:
+            self.head["last_in_at"] = self.ago(self.chance.choice([1, HOUR - 1]))
         if self.facts.incident == "told":
             self.head["incident_told"] = BANNER_KEY
 
