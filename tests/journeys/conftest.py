@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 import sends
-from afterhours.stores import config, secrets
+from afterhours import settings
+from afterhours.stores import aws, config, secrets
 from afterhours_local import resources, sandbox
 from afterhours_local.http_event import HttpRequest
 from afterhours_local.platforms.graph_webhooks import sign
@@ -56,6 +57,9 @@ def world(started: LocalStack, played: tuple[sandbox.Sandbox, list[Any]]) -> Wor
     resources.empty(started.template, started.clients, started.made)
     puts: Any = [{"PutRequest": {"Item": item}} for item in configured]
     started.clients.dynamodb.batch_write_item(RequestItems={started.environment["CONFIG_TABLE"]: puts})
+    if any(client.meta.endpoint_url not in (started.engine.url, started.dynamodb_url) for client in aws.made()):
+        aws.clear()  # those of a test on moto that this process ran before
+    settings.load.cache_clear()
     config.clear()
     secrets.clear()
     sends.breaker.cache_clear()
