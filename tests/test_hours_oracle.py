@@ -1,5 +1,7 @@
-"""Our hours against another implementation, opening-hours-py, where it is installed: `pip install opening-hours-py`, then
-`pytest -n 0 -m oracle tests/test_hours_oracle.py`. In UTC: what a change of the clock means is compared elsewhere."""
+"""Our hours against another implementation: `pip install opening-hours-py`, `pytest -n 0 -m oracle tests/test_hours_oracle.py`.
+
+In UTC: what a change of the clock means is compared elsewhere.
+"""
 
 import random
 from datetime import UTC, datetime, timedelta
