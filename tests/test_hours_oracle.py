@@ -1,4 +1,4 @@
-"""Our hours against another implementation: `pip install opening-hours-py`, `pytest -n 0 -m oracle tests/test_hours_oracle.py`.
+"""Our hours against another implementation, opening-hours-py, which is installed by hand and run with `-m oracle -n 0`.
 
 In UTC: what a change of the clock means is compared elsewhere.
 """
