@@ -29,7 +29,7 @@ def pull(threads: Threads, inbox: Inbox, agent: Agent, wait_s: int) -> tuple[str
     if bell:
         head = threads.head(bell.pk)
         if head and head.inbox == inbox.id and waits_for_an_agent(head, agent.id, now_ms):
-            belled[bell.pk] = urgency(bell.pk, head.due_at, head.opened_at)
+            belled[bell.pk] = urgency(bell.pk, head.urgent_at, head.opened_at)
     claimed = _claim_one(threads, inbox, agent, belled, now_ms)
     if bell:
         _put_away(inbox, bell, answered=claimed is not None or not belled)

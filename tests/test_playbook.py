@@ -53,7 +53,7 @@ def test_the_example_of_the_design_is_read_as_it_is_meant() -> None:
     assert playbook.replies.instant.after_silence == 12 * 3600
     assert playbook.replies.away.once_per == "closed_period"
     assert playbook.replies.human_silence == 15 * 60
-    assert playbook.first_reply_minutes("whatsapp") == 60
+    assert playbook.service_level("whatsapp").first_reply == 3_600
     assert hours.is_open(playbook.hours, datetime(2026, 12, 24, 9, tzinfo=UTC))
     assert not hours.is_open(playbook.hours, datetime(2026, 12, 24, 12, tzinfo=UTC))
 
@@ -194,10 +194,10 @@ def test_the_first_service_level_that_fits_counts() -> None:
         {"first_reply": "4h"},
     ]
     playbook = Playbook.model_validate({**HOTEL, "service_levels": levels})
-    assert playbook.first_reply_minutes("whatsapp", ("vip",)) == 10
-    assert playbook.first_reply_minutes("whatsapp") == 1.5
-    assert playbook.first_reply_minutes("messenger") == 240
-    assert Playbook.model_validate({**HOTEL, "service_levels": []}).first_reply_minutes("messenger") == 60
+    assert playbook.service_level("whatsapp", ("vip",)).first_reply == 600
+    assert playbook.service_level("whatsapp").first_reply == 90
+    assert playbook.service_level("messenger").first_reply == 4 * 3_600
+    assert Playbook.model_validate({**HOTEL, "service_levels": []}).service_level("messenger").first_reply == 3_600
 
 
 def test_an_incident_stands_between_its_times_in_the_zone_of_the_playbook() -> None:

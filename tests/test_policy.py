@@ -51,8 +51,9 @@ def after(event: Event, before: ThreadHead | None, now: datetime) -> tuple[Dispo
     """Decide, and the head as it is committed."""
     disposition = decide(event, before, now)
     changes = policy.advance(
-        event, before, disposition, sk="E#1", at_ms=ms(now), now_ms=ms(now), inbox="support", window=timedelta(hours=24)
-    )
+        event, before, disposition, sk="E#1", at_ms=ms(now), now_ms=ms(now), inbox="support",
+        window=timedelta(hours=24), priority=PLAYBOOK.priority,
+    )  # fmt: skip
     known = before.model_dump() if before else {"version": 0}
     return disposition, ThreadHead.model_validate({**known, **changes, "version": known["version"] + 1})
 

@@ -39,6 +39,7 @@ HOSTILE = (
     "'; DROP TABLE", "\u0627\u0644\u0633\u0644\u0627\u0645" * 200, "%s%n", "\\", "stop start", "?" * 500, "-" * 500,
 )  # fmt: skip
 TEXTS = st.sampled_from(SAID) | st.sampled_from(HOSTILE) | st.text(max_size=60)
+RATINGS = ("5", "2/5", " 1.", "3 stars", "6", "45")
 NAMES = st.none() | st.sampled_from(("A" * 200, *HOSTILE)) | st.text(max_size=30)
 # How long between two acts, in seconds: in haste, all day long, now and then.
 SPANS = ((0, 1, 20, 130), (60, 300, 900, 2_400), (899, 900, 7_200, 14_400, 40_000, 100_000, 260_000))
@@ -60,6 +61,7 @@ class Conversation:
         self.stopped = False
         self.active: datetime | None = None  # when the contact or automation last wrote
         self.spoke: datetime | None = None  # when a person last wrote
+        self.rates_until: datetime | None = None  # how long the last question for a rating stands
 
     def go_on(self) -> None:
         """Some time, then somebody does something."""
@@ -71,6 +73,8 @@ class Conversation:
 
     def customer_writes(self) -> None:
         text = self.chance.choice(self.chance.choices([QUESTIONS, SAID, HOSTILE], [8, 4, 1])[0])
+        if self.rates_until and self.chance.random() < 0.4:
+            text = self.chance.choice(RATINGS)
         name = self.chance.choice(["Petra Novak", None, *HOSTILE])
         self.hear(text, name, self.chance.choices([0, 5, 3_600], [20, 4, 1])[0])
 
@@ -88,6 +92,9 @@ class Conversation:
         self.colleague_writes_in_the_platforms_app()
         status = self.chance.choice([ThreadStatus.WAITING, ThreadStatus.SNOOZED, ThreadStatus.RESOLVED])
         self.change(owner=None, lease_until=0, status=status, kept_for="ana")
+        if self.head and status is ThreadStatus.RESOLVED:
+            self.rates_until = self.now + timedelta(hours=24)
+            self.change(csat_until=ms(self.rates_until))
 
     def agent_releases(self) -> None:
         self.change(owner=None, lease_until=0)
@@ -111,8 +118,9 @@ class Conversation:
         if policy.leaves_unanswered(event, decided) and self.chance.random() < 0.3:
             decided = policy.decide(event, before, self.book, now, grounded=GROUNDED)
         changes = policy.advance(
-            event, before, decided, sk="E#1", at_ms=ms(at), now_ms=ms(now), inbox="support", window=timedelta(hours=24)
-        )
+            event, before, decided, sk="E#1", at_ms=ms(at), now_ms=ms(now), inbox="support",
+            window=timedelta(hours=24), priority=self.book.priority,
+        )  # fmt: skip
         known = before.model_dump() if before else {"version": 0}
         self.head = ThreadHead.model_validate({**known, **changes, "version": known["version"] + 1})
         for holds in PROPERTIES:
@@ -159,7 +167,7 @@ def away_once_in_a_closed_period(
 def silent_while_a_person_has_it(
     talk: Conversation, text: str, decided: Disposition, before: ThreadHead | None
 ) -> None:
-    if decided.reply_text is None or decided.rule == "opt_word":  # their own word is confirmed in any case
+    if decided.reply_text is None or decided.rule in ("opt_word", "rating"):  # they are answered in any case
         return
     assert talk.spoke is None or talk.now - talk.spoke >= timedelta(minutes=15)
     assert before is None or before.owner is None or before.lease_until < ms(talk.now)
@@ -189,7 +197,7 @@ def never_more_than_the_loop_guard_allows(
     talk: Conversation, text: str, decided: Disposition, before: ThreadHead | None
 ) -> None:
     guard = talk.book.replies.loop_guard
-    if decided.reply_text is not None and decided.rule != "opt_word":
+    if decided.reply_text is not None and decided.rule not in ("opt_word", "rating"):
         assert talk.lately(timedelta(minutes=10)) < guard.per_10_minutes
         assert talk.lately(timedelta(hours=24)) < guard.per_24_hours
 
@@ -209,6 +217,17 @@ def a_handoff_only_escalates(talk: Conversation, text: str, decided: Disposition
         assert after.status is before.status
 
 
+def rated_once_and_only_when_asked(
+    talk: Conversation, text: str, decided: Disposition, before: ThreadHead | None
+) -> None:
+    if decided.rating is not None:
+        assert talk.rates_until is not None
+        assert talk.now <= talk.rates_until
+        assert (decided.rule, decided.handoff, str(decided.rating)) == ("rating", (), text.strip()[0])
+    if decided.rating is not None or (talk.head and talk.head.status is not ThreadStatus.RESOLVED):
+        talk.rates_until = None
+
+
 PROPERTIES: tuple[Callable[[Conversation, str, Disposition, ThreadHead | None], None], ...] = (
     one_text_at_most,
     away_once_in_a_closed_period,
@@ -217,6 +236,7 @@ PROPERTIES: tuple[Callable[[Conversation, str, Disposition, ThreadHead | None], 
     nothing_after_stop_until_start,
     never_more_than_the_loop_guard_allows,
     a_handoff_only_escalates,
+    rated_once_and_only_when_asked,
 )
 
 

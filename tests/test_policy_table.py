@@ -84,6 +84,8 @@ SAID: dict[str, list[tuple[str | None, tuple[str, ...]]]] = {
     "for the assistant": [("Where do I leave the parking card at check-in?", ()), ("Is breakfast included?", ())],
     "suggestions": [("Where do I leave the parking card at check-in?", ())],
     "suggestions again": [("Where do I leave the parking card at check-in?", ())],
+    "rating": [("5", ()), (" 4. ", ()), ("⭐⭐⭐", ())],
+    "number": [("5", ()), ("1.", ())],
     "nothing": [(None, ())],
 }
 
@@ -95,6 +97,7 @@ ROWS: tuple[Row, ...] = (
     ("opt_word", "OPT OUT", lambda f: f.said == "stop"),
     ("opt_word", "OPT IN", lambda f: f.said == "start" and f.opted_out),
     ("opted_out", None, lambda f: f.opted_out),
+    ("rating", "THANKS", lambda f: f.said == "rating"),
     ("human_has_it", None, lambda f: f.person),
     ("spam", None, lambda f: f.said == "spam"),
     ("loop_guard", None, lambda f: f.said == "auto_responder"),
@@ -139,6 +142,7 @@ TEXTS = {
     "opt_in_confirm": "OPT IN",
     "faq_suggestions": "SUGGESTIONS",
     "safety_notice": "SAFETY",
+    "csat_thanks": "THANKS",
 }
 FAQ = [
     {"id": "parking", "when": "PARKING & !PRICE", "answer": {"en": "FAQ parking"},
@@ -238,9 +242,28 @@ class Drawing:
             status = self.chance.choice(list(ThreadStatus))
             self.head["status"] = status
             self.drawn["replied"] = status in (ThreadStatus.WAITING, ThreadStatus.SNOOZED)
+        if self.facts.said in ("rating", "number"):
+            self._asked_how_it_was()
         if self.facts.said.startswith("suggestions"):
             again = [self.ago(1), self.ago(HOUR - 1)] if self.facts.said.endswith("again") else [0, self.ago(HOUR)]
             self.head["suggested_at"] = self.chance.choice(again)
+
+    def _asked_how_it_was(self) -> None:
+        """The customer was asked, and answers, or only seems to."""
+        until = self.ago(self.chance.choice([0, -HOUR]))
+        self.head |= {"status": ThreadStatus.RESOLVED, "csat_until": until, "episode": 2}
+        self.drawn["replied"] = False
+        if self.facts.said == "rating":
+            if self.chance.random() < 0.4:
+                self.event["payload"] = "csat:2:5"
+            return
+        spoilt = self.chance.choice(["never asked", "late", "open again", "another episode"])
+        if spoilt == "another episode":
+            self.event["payload"] = "csat:1:5"
+        elif spoilt == "open again":
+            self.head["status"] = self.chance.choice([ThreadStatus.OPEN, ThreadStatus.AUTOMATED])
+        else:
+            self.head["csat_until"] = 0 if spoilt == "never asked" else self.ago(1)
 
     def _automation(self) -> None:
         self._counts()
@@ -292,7 +315,7 @@ def combinations() -> Iterator[Facts]:
 
 def expected(facts: Facts) -> tuple[str, str | None, tuple[str, ...]]:
     row, text = next((row, text) for row, text, hits in ROWS if hits(facts))
-    if row == "opt_word" or not facts.speaks:
+    if row in ("opt_word", "rating") or not facts.speaks:
         return row, text, ()
     return row, text, tuple(reason for reason, holds in REASONS if holds(facts, row, text))
 

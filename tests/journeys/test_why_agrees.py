@@ -241,7 +241,8 @@ def agrees(world: World, customer: Customer, told: dict[str, Any], before: Threa
         due = int(datetime.fromisoformat(told["due_at"]).timestamp() * 1000)
         waits = before is not None and before.status == "open"
         assert head["due_at"] // 1000 == (min(due, before.due_at) if waits and before else due) // 1000
-        assert head["work_sk"] == urgency(customer.pk, head["due_at"], head["opened_at"]), "agents see it in this order"
+        place = urgency(customer.pk, head["urgent_at"], head["opened_at"])
+        assert head["work_sk"] == place, "agents see it in this order"
 
 
 @pytest.mark.parametrize("wanted", [60, pytest.param(500, marks=pytest.mark.proof)])

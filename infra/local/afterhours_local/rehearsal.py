@@ -94,7 +94,8 @@ def _thread(
         disposition = policy.decide(event, head, playbook, at)
         yield Line(situation, at, text, disposition)
         changes = policy.advance(
-            event, head, disposition, sk=event.event_id, at_ms=at_ms, now_ms=at_ms, inbox="rehearsal", window=None
-        )
+            event, head, disposition, sk=event.event_id, at_ms=at_ms, now_ms=at_ms, inbox="rehearsal", window=None,
+            priority=playbook.priority,
+        )  # fmt: skip
         head = ThreadHead.model_validate({**(head.model_dump() if head else {}), **changes})
         at += _BETWEEN_MESSAGES

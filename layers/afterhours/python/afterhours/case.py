@@ -3,11 +3,12 @@
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from afterhours import faq, hours, language, signals, texts
+from afterhours.deadlines import Deadlines, deadlines
 from afterhours.faq import Answer, Matcher, Suggestions
 from afterhours.models import Event, Grounded, Kind, ThreadHead
 from afterhours.phrasebook import NAMES, TextKind, phrasebook, stems
@@ -28,6 +29,7 @@ class Case:
     now: datetime
     grounded: Grounded | None = None  # what a model answers out of the FAQ, where it was asked
     heard: str | None = None  # the language that a service heard, where it was asked
+    restored: bool = False  # the table is a copy that may not know what became of the event
 
     @property
     def now_ms(self) -> int:
@@ -104,15 +106,14 @@ class Case:
         return TextKind.AWAY_BREAK if was_open and again_today else TextKind.AWAY
 
     @cached_property
+    def deadlines(self) -> Deadlines:
+        """When the answer of a person is due, on the business clock."""
+        tags = self.head.tags if self.head else ()
+        return deadlines(self.playbook, self.event.channel, self.now, tags=tags, reasons=self.signals)
+
+    @property
     def due(self) -> datetime:
-        """When the first answer of a person is due, on the business clock."""
-        if Signal.SAFETY in self.signals:
-            return self.now
-        minutes = self.playbook.first_reply_minutes(self.event.channel)
-        try:
-            return hours.add_business_time(self.playbook.hours, self.now, minutes)
-        except hours.NeverOpens:
-            return self.now + timedelta(minutes=minutes)
+        return datetime.fromtimestamp(self.deadlines.due_at / 1000, UTC)
 
     @property
     def must_disclose(self) -> bool:

@@ -31,6 +31,8 @@ class Kind(StrEnum):
     MESSAGE_DELETED = "message_deleted"
     REFERRAL = "referral"
     OPTIN = "optin"
+    FOLLOW = "follow"  # the contact lets us write, again
+    UNFOLLOW = "unfollow"  # the contact blocked us: nothing that we send arrives
     HANDOVER = "handover"
     POLICY = "policy"
     ACCOUNT_LINKING = "account_linking"
@@ -92,6 +94,7 @@ class Event(Frozen):
     post_id: str | None = None
     parent_id: str | None = None
     from_page_itself: bool = False
+    handle: str | None = None  # what an answer must name, as a reply token or the post answered to
     mids: tuple[str, ...] = ()
     watermark_ms: int | None = None
     error_codes: tuple[int, ...] = ()
@@ -106,10 +109,11 @@ def event_key(*parts: str) -> str:
 
 
 class SendState(StrEnum):
-    """Where the sending of one reply stands. `planned` may be sent, `claimed` is being sent by one
-    worker; the rest is settled. `unknown` is never sent again."""
+    """Where the sending of one reply stands. `held` waits for a second person's approval, `planned` may be sent,
+    `claimed` is being sent by one worker; the rest is settled. `unknown` is never sent again."""
 
     NONE = "none"
+    HELD = "held"
     PLANNED = "planned"
     CLAIMED = "claimed"
     SENT = "sent"
@@ -119,7 +123,7 @@ class SendState(StrEnum):
 
     @property
     def settled(self) -> bool:
-        return self not in (SendState.PLANNED, SendState.CLAIMED)
+        return self not in (SendState.HELD, SendState.PLANNED, SendState.CLAIMED)
 
 
 class Result(StrEnum):
@@ -158,6 +162,7 @@ class Outgoing(Frozen):
     by_human: bool = False
     outside_window: bool = False
     reply_to_id: str | None = None
+    handle: str | None = None  # of the contact's last event, see Event
     quick_replies: tuple[QuickReply, ...] = ()
 
 
@@ -179,13 +184,24 @@ class Account(Frozen):
     api_base: str | None = None
 
 
+class Notices(Frozen):
+    """How a team hears that something waits: on the topic, and on Slack where it has a webhook. `slack_base` replaces
+    Slack's host and is honoured only where the settings of the local stack allow it."""
+
+    every_s: int = 300
+    slack: bool = False
+    page: str | None = None  # where agents open the inbox
+    slack_base: str | None = None
+
+
 class Inbox(Frozen):
-    """A team's accounts: one playbook, one human queue."""
+    """A team's accounts: one playbook, one human queue. Without `notices` nobody is told that something waits."""
 
     id: str
     playbook: str
     queue_url: str
     shards: int = Field(default=1, ge=1, le=64)
+    notices: Notices | None = None
 
 
 class Agent(Frozen):
@@ -226,6 +242,7 @@ class ThreadHead(Frozen):
     last_inbound: str | None = None  # sk of the inbound, or failed reply, stored last
     last_outbound: str | None = None  # sk of the agents' reply composed last
     last_in_at: int = 0
+    handle: str | None = None  # see Event; of the newest that had one
     last_out_at: int = 0
     human_at: int = 0  # when a person of ours last wrote
     instant_at: int = 0
@@ -239,12 +256,25 @@ class ThreadHead(Frozen):
     inbound_count: int = 0
     window_until: int = 0
     handoff_reasons: tuple[str, ...] = ()
+    episode: int = 0  # how often the thread has been handed to people; with the thread's id the ticket's number
+    tags: tuple[str, ...] = ()
+    episode_at: int = 0  # since when this episode is with people; `opened_at` moves with each time that it reopens
     opened_at: int = 0
     due_at: int = 0
+    urgent_at: int = 0  # the place in the queue: `due_at`, or sooner for what presses
+    warn_at: int = 0  # when to warn that it will soon be due
+    sla_stage: int = 0  # 0 in time, 1 warned, 2 overdue, 3 and more: escalated so often beyond that
     snoozed_until: int = 0
     resolved_at: int = 0
+    csat_until: int = 0  # until when a number rates the last resolution; 0: nobody was asked, or has answered
     delivered_until: int = 0
     read_until: int = 0
+    erased_at: int = 0  # what was said until then was erased, and is not stored again
+
+    @property
+    def answered(self) -> bool:
+        """Whether a person of ours has written in this episode."""
+        return self.human_at > 0 and self.human_at >= (self.episode_at or self.opened_at)
 
 
 class Grounded(Frozen):
@@ -255,12 +285,22 @@ class Grounded(Frozen):
     text: str = Field(min_length=1, pattern=r"^[^{}\[\]]+$")
 
 
+class RatingQuestion(Frozen):
+    """What a customer is asked when a thread is resolved; a number answers it `until` then (epoch ms)."""
+
+    text: str
+    quick_replies: tuple[QuickReply, ...] = ()
+    until: int
+    discloses: bool = False  # it says that it is automatic
+
+
 class Disposition(Frozen):
     """What was decided for an event, and why: exactly one per event.
 
     `rule` is the row of the policy table that hit, `reason` says in one word why. `reply_text` is None
     where nothing is to be sent. `stamps` are the changes to the thread head that the decision asks for, to be
-    committed with it. `why` lists every row looked at with its verdict, in order.
+    committed with it. `rating` is the customer's, of the thread's last episode. `why` lists every row looked at with
+    its verdict, in order.
     """
 
     rule: str
@@ -271,5 +311,7 @@ class Disposition(Frozen):
     not_before: int = 0
     handoff: tuple[str, ...] = ()
     due_at: int = 0
+    warn_at: int = 0
     stamps: dict[str, Any] = Field(default_factory=dict)
+    rating: int | None = None
     why: tuple[tuple[str, str], ...] = ()

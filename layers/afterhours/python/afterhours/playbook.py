@@ -111,11 +111,31 @@ class Ways(Section):
 
 
 class ServiceLevel(Section):
-    """How soon, in business time, the first answer of a person is due; `*` is every channel."""
+    """How soon, in business time, an answer of a person is due, and how long before that we warn; `*` is every channel.
+    The first of the list that fits counts."""
 
     channel: str = "*"
     tag: str | None = None
     first_reply: Seconds
+    warn_before: Seconds = 15 * 60
+
+
+class Priority(Section):
+    """Who is served before others: threads with one of the tags, and those with words of law or danger, stand in the
+    queue as if they were due so much sooner; all are due before their message window closes."""
+
+    tags: tuple[str, ...] = ("vip",)
+    ahead: Seconds = 4 * 3_600
+    before_window_closes: Seconds = 2 * 3_600
+
+
+class Csat(Section):
+    """After a person has resolved a thread the customer is asked once how it was, and may answer with a number.
+    `always`: also where no person wrote. `answer_within`: later a number is a message like any other."""
+
+    ask: bool = False
+    always: bool = False
+    answer_within: Seconds = Field(default=24 * 3_600, ge=60)
 
 
 def _checked_text(text: str) -> str:
@@ -156,6 +176,15 @@ class Incident(Section):
     text: dict[Language, Text]
     from_: datetime | None = Field(default=None, alias="from")
     until: datetime | None = None
+
+
+class CannedAnswer(Section):
+    """A prepared answer. Who is an agent only may not send one that is not approved."""
+
+    id: str = Field(pattern=r"^[a-z0-9_-]{1,40}$")  # the shortcut
+    version: int = Field(default=1, ge=1)
+    approved: bool = True
+    text: dict[Language, Text] = Field(min_length=1)
 
 
 class FaqEntry(Section):
@@ -210,6 +239,11 @@ class Playbook(Section):
     ways: Ways = Ways()
     incident: Incident | None = None
     service_levels: tuple[ServiceLevel, ...] = ()
+    escalation: tuple[Seconds, ...] = ()  # business time after the due time, each raises the alarm once more
+    priority: Priority = Priority()
+    csat: Csat = Csat()
+    four_eyes: Literal["never", "public", "always"] = "never"  # which replies of an agent a lead has to approve
+    canned: tuple[CannedAnswer, ...] = ()
     faq: tuple[FaqEntry, ...] = ()
     assist: Assist = Assist()
     emergency_number: str = Field(default="112", pattern=r"^[0-9]{2,6}$")
@@ -222,10 +256,13 @@ class Playbook(Section):
         for number, language in enumerate(self.languages):
             if language in self.languages[:number]:
                 raise misplaced(f'the language "{language}" is given twice; keep one', "languages", number)
-        ids = [entry.id for entry in self.faq]
-        for number, name in enumerate(ids):
-            if name in ids[:number]:
-                raise misplaced(f'the FAQ id "{name}" is given twice; keep one', "faq", number, "id")
+        for list_name, what, entries in (("faq", "FAQ id", self.faq), ("canned", "shortcut", self.canned)):
+            ids = [entry.id for entry in entries]
+            for number, name in enumerate(ids):
+                if name in ids[:number]:
+                    raise misplaced(f'the {what} "{name}" is given twice; keep one', list_name, number, "id")
+        if list(self.escalation) != sorted(set(self.escalation)):
+            raise misplaced("write each time once, the shortest first", "escalation")
         if self.assist.answers and not self.faq:
             raise misplaced("there is no `faq` to answer from; write entries or take this out", "assist", "answers")
         for place in self._languages_used():
@@ -241,6 +278,8 @@ class Playbook(Section):
         """Where a text stands; the last step is its language."""
         yield from (("texts", language) for language in self.texts)
         yield from (("incident", "text", language) for language in (self.incident.text if self.incident else ()))
+        for number, answer in enumerate(self.canned):
+            yield from (("canned", number, "text", language) for language in answer.text)
         for number, entry in enumerate(self.faq):
             yield from (("faq", number, "answer", language) for language in entry.answer)
             yield from (("faq", number, "title", language) for language in entry.title)
@@ -258,12 +297,12 @@ class Playbook(Section):
     def on(self, channel: str) -> ChannelReplies:
         return self.channels.get(channel, ChannelReplies())
 
-    def first_reply_minutes(self, channel: str, tags: tuple[str, ...] = ()) -> float:
+    def service_level(self, channel: str, tags: tuple[str, ...] = ()) -> ServiceLevel:
         """The first service level of the list that fits; 60 minutes where none does."""
         for level in self.service_levels:
             if level.channel in ("*", channel) and (level.tag is None or level.tag in tags):
-                return level.first_reply / 60
-        return 60
+                return level
+        return ServiceLevel.model_validate({"first_reply": "60m"})
 
     def incident_at(self, at: datetime) -> Incident | None:
         """The banner, where one is set and stands at `at`."""

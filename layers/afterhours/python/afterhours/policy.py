@@ -9,8 +9,9 @@ from typing import Any
 
 from afterhours import signals
 from afterhours.case import ANSWERABLE, Case
+from afterhours.deadlines import urgent_at
 from afterhours.models import Disposition, Event, Grounded, Kind, ThreadHead, ThreadStatus
-from afterhours.playbook import Playbook
+from afterhours.playbook import Playbook, Priority
 from afterhours.rows import ASKED_KEPT, STALE_AFTER, Hit
 from afterhours.rows import TABLE as TABLE
 from afterhours.signals import Signal
@@ -32,10 +33,11 @@ def decide(
     *,
     grounded: Grounded | None = None,
     heard: str | None = None,
+    restored: bool = False,
 ) -> Disposition:
     """The one disposition of an event. `now` is aware UTC. `grounded` and `heard` are what services outside said,
-    where they were asked."""
-    case = Case(event, head, playbook, now, grounded, heard)
+    where they were asked. `restored`: it may have been answered before the table was brought back from a copy."""
+    case = Case(event, head, playbook, now, grounded, heard, restored)
     rule, hit, why = _first_hit(case)
     reasons = _reasons(case, rule, hit)
     delay = playbook.replies.instant.delay if rule == "instant" else 0
@@ -47,8 +49,10 @@ def decide(
         language=case.choice.language if case.speaks else None,
         not_before=case.now_ms + delay * 1000 if hit.text and delay else 0,
         handoff=reasons,
-        due_at=int(case.due.timestamp() * 1000) if reasons else 0,
+        due_at=case.deadlines.due_at if reasons else 0,
+        warn_at=case.deadlines.warn_at if reasons else 0,
         stamps={**_remembered(case), **hit.stamps, **(_sent(case) if hit.text else {})},
+        rating=hit.rating,
         why=why,
     )
 
@@ -76,7 +80,7 @@ def _first_hit(case: Case) -> tuple[str, Hit, tuple[tuple[str, str], ...]]:
 def _reasons(case: Case, rule: str, hit: Hit) -> tuple[str, ...]:
     """Why a person is needed, most pressing first; empty when none is."""
     event, head, handoff = case.event, case.head, case.playbook.replies.handoff
-    if not case.speaks or rule == "opt_word":
+    if not case.speaks or rule in ("opt_word", "rating"):
         return ()
     found = [signal.value for signal in Signal if signal in case.signals]
     if rule == "loop_guard":
@@ -124,6 +128,7 @@ def advance(
     now_ms: int,
     inbox: str,
     window: timedelta | None,
+    priority: Priority,
 ) -> dict[str, Any]:
     """The changes of the head that storing this event brings (None removes an attribute).
 
@@ -139,12 +144,22 @@ def advance(
         changes["last_inbound"] = sk
         changes["last_in_at"] = max(at_ms, head.last_in_at if head else 0)
         changes["inbound_count"] = (head.inbound_count if head else 0) + 1
+    if event.handle:
+        changes["handle"] = event.handle
     if event.contact_name:
         changes["contact_name"] = event.contact_name[:200]
     if window is not None and event.kind in OPENS_THE_WINDOW:
         changes["window_until"] = max(at_ms + _ms(window), head.window_until if head else 0)
     if disposition.handoff:
         changes |= _opening(head, disposition, now_ms)
+    if "due_at" in changes:
+        changes["urgent_at"] = urgent_at(
+            changes["due_at"],
+            priority,
+            tags=head.tags if head else (),
+            reasons=changes["handoff_reasons"],
+            window_until=changes.get("window_until", 0),
+        )
     return changes
 
 
@@ -164,9 +179,22 @@ def _opening(head: ThreadHead | None, disposition: Disposition, now_ms: int) -> 
     merged = tuple(dict.fromkeys((*known, *disposition.handoff)))
     if head and head.status is ThreadStatus.OPEN:
         pressing = disposition.due_at < head.due_at  # a danger waits for no opening, and in no line
-        sooner = {"due_at": disposition.due_at, "opened_at": head.opened_at} if pressing else {}
-        return {"handoff_reasons": merged, **sooner}
-    opened = {"status": ThreadStatus.OPEN, "handoff_reasons": merged, "opened_at": now_ms, "due_at": disposition.due_at}
+        due = {"due_at": disposition.due_at, "warn_at": disposition.warn_at, "opened_at": head.opened_at}
+        return {"handoff_reasons": merged, **(due if pressing else {})}
+    goes_on = head is not None and head.status in (ThreadStatus.WAITING, ThreadStatus.SNOOZED)
+    episode = head.episode if head else 0
+    opened = {
+        "status": ThreadStatus.OPEN,
+        "episode": episode if goes_on else episode + 1,
+        "handoff_reasons": merged,
+        "opened_at": now_ms,
+        "due_at": disposition.due_at,
+        "warn_at": disposition.warn_at,
+        "sla_stage": 0,
+        "csat_until": 0,
+    }
+    if not goes_on:
+        opened["episode_at"] = now_ms
     if head and head.kept_for:
         opened["kept_until"] = now_ms + _ms(KEEP_FOR_LAST_OWNER)
     return opened

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from afterhours import private_details, texts
+from afterhours import csat, private_details, texts
 from afterhours.auto_responders import is_auto_response, repeats_the_playbook
 from afterhours.case import ANSWERABLE, TAPPED, Case, plain_words
 from afterhours.faq import Answer, Suggestions
-from afterhours.models import Kind, QuickReply
+from afterhours.models import Kind, QuickReply, ThreadStatus
 from afterhours.playbook import FaqEntry
 from afterhours.signals import Signal
 from afterhours.texts import TextKind
@@ -27,6 +27,7 @@ class Hit(NamedTuple):
     stamps: Mapping[str, Any] = {}
     quick_replies: tuple[QuickReply, ...] = ()
     answers: bool = False  # whether the customer has what was asked for, so that no person is needed for it
+    rating: int | None = None
 
 
 class Pass(NamedTuple):
@@ -47,13 +48,23 @@ def _not_answerable(case: Case) -> Hit | Pass:
     if event.kind is Kind.COMMENT and (details := private_details.found(event.text or "")):
         return Hit(details[0].value)  # whoever looks after the page can hide it
     if event.kind not in ANSWERABLE:
-        return Hit(f"kind_{event.kind}")
+        return Hit(f"kind_{event.kind}", stamps=_consent(case))
     for fact, reason in ((event.standby, "standby"), (event.group_id, "group"), (event.from_page_itself, "our_own")):
         if fact:
             return Hit(reason)
     if event.timestamp_ms is not None and case.since(event.timestamp_ms) > STALE_AFTER:
         return Hit("too_old")
+    if case.restored:
+        return Hit("restored")
     return Pass("answerable")
+
+
+def _consent(case: Case) -> dict[str, Any]:
+    """Who blocks us wants nothing any more, until they let us write again or have written since."""
+    event, head = case.event, case.head
+    if event.kind is Kind.UNFOLLOW and not (head and event.timestamp_ms and head.last_in_at > event.timestamp_ms):
+        return {"opted_out_at": case.now_ms}
+    return {"opted_out_at": 0} if event.kind is Kind.FOLLOW and head and head.opted_out_at else {}
 
 
 def _opt_word(case: Case) -> Hit | Pass:
@@ -70,6 +81,17 @@ def _opt_word(case: Case) -> Hit | Pass:
 
 def _opted_out(case: Case) -> Hit | Pass:
     return Hit("opted_out") if case.head and case.head.opted_out_at else Pass("not opted out")
+
+
+def _rating(case: Case) -> Hit | Pass:
+    """The answer to our question stands before whoever has it: a person has just said goodbye."""
+    head = case.head
+    if head is None or head.status is not ThreadStatus.RESOLVED or head.csat_until < case.now_ms:
+        return Pass("not asked")
+    score = csat.score(case.event, head.episode)
+    if score is None:
+        return Pass("no rating")
+    return Hit(f"rated_{score}", _render(case, TextKind.CSAT_THANKS), {"csat_until": 0}, answers=True, rating=score)
 
 
 def _human_has_it(case: Case) -> Hit | Pass:
@@ -195,6 +217,7 @@ TABLE: tuple[tuple[str, Row], ...] = (
     ("not_answerable", _not_answerable),
     ("opt_word", _opt_word),
     ("opted_out", _opted_out),
+    ("rating", _rating),
     ("human_has_it", _human_has_it),
     ("spam", _spam),
     ("loop_guard", _loop_guard),
