@@ -1,17 +1,22 @@
 """What an agent may do: who asks, what is theirs, and whether a reply may leave. Part of agent_api."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
 from afterhours import channels, settings
 from afterhours.models import Agent, Inbox, ThreadHead
+from afterhours.playbook import Playbook
 from afterhours.stores import config
-from afterhours.stores.threads import Threads, pk_of, ulid_ms
+from afterhours.stores.threads import Threads, Tombstone, pk_of, ulid_ms
 
 KEY_DRIFT_MS = 5 * 60_000
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+LEADING = {"lead", "admin"}
+# With U+FFFD, which stands where the reader of the body, or the gateway, met what is no character.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
 
 
 class Problem(Exception):
@@ -22,6 +27,14 @@ class Problem(Exception):
         self.status, self.code, self.detail = status, code, detail
 
 
+ERASED = Problem(
+    HTTPStatus.GONE,
+    "erased",
+    "All that was kept of this customer was erased: nothing is left to read and nobody to answer. If they write again, "
+    "a new thread begins.",
+)
+
+
 def agent_of(claims: Mapping[str, Any]) -> Agent:
     """Who asks. The authorizer has let the token in; what it must say is checked here again. Raises Problem."""
     known = settings.load()
@@ -30,6 +43,8 @@ def agent_of(claims: Mapping[str, Any]) -> Agent:
         and claims.get("token_use") == "access"
         and claims.get("client_id") == known.user_pool_client_id
         and known.api_scope in str(claims.get("scope", "")).split()
+        and _is_running(str(claims.get("exp", "")))
+        and claims.get("sub")
     )
     if not is_ours:
         raise Problem(HTTPStatus.UNAUTHORIZED, "unauthorized", "Sign in again.")
@@ -41,6 +56,25 @@ def agent_of(claims: Mapping[str, Any]) -> Agent:
     return agent
 
 
+def _is_running(expiry: str) -> bool:
+    """`expiry` in epoch seconds, as text: so API Gateway hands claims on."""
+    return bool(re.fullmatch(r"[0-9]{1,12}", expiry)) and int(expiry) > settings.issuers_now_s()
+
+
+def must_lead(agent: Agent, inbox_id: str) -> None:
+    """Raises Problem where the agent is neither lead nor admin of the inbox."""
+    if agent.inboxes.get(inbox_id) not in LEADING:
+        raise Problem(
+            HTTPStatus.FORBIDDEN, "not_allowed", "Only a lead or an admin of this inbox may do that; ask one."
+        )
+
+
+def must_administer(agent: Agent, inbox_id: str) -> None:
+    """Raises Problem where the agent is no admin of the inbox."""
+    if agent.inboxes.get(inbox_id) != "admin":
+        raise Problem(HTTPStatus.FORBIDDEN, "not_allowed", "Only an admin of this inbox may do that; ask one.")
+
+
 def inbox_of(agent: Agent, inbox_id: str) -> Inbox:
     inbox = config.inbox(inbox_id) if inbox_id in agent.inboxes else None
     if inbox is None:
@@ -50,33 +84,92 @@ def inbox_of(agent: Agent, inbox_id: str) -> Inbox:
 
 def thread_of(agent: Agent, threads: Threads, name: str) -> tuple[str, ThreadHead]:
     """A thread of an inbox of the agent's; foreign ones do not exist."""
+    pk, found = thread_or_tombstone_of(agent, threads, name)
+    if isinstance(found, Tombstone):
+        raise ERASED
+    return pk, found
+
+
+def thread_or_tombstone_of(agent: Agent, threads: Threads, name: str) -> tuple[str, ThreadHead | Tombstone]:
+    """The same, also where the thread was erased."""
     try:
         pk = pk_of(name)
     except ValueError:
-        head = None
+        found = None
     else:
-        head = threads.head(pk)
-    if head is None or head.inbox not in agent.inboxes:
+        found = threads.head_or_tombstone(pk)
+    if found is None or found.inbox not in agent.inboxes:
         raise Problem(HTTPStatus.NOT_FOUND, "unknown_thread", "There is no such thread for you.")
-    return pk, head
+    return pk, found
 
 
-def check_reply(pk: str, head: ThreadHead, *, key: str, text: str, now_ms: int) -> None:
-    """Refuse at once what the worker or the platform would refuse later. Raises Problem."""
-    channel = channels.channel(pk.split("#")[1])
-    if not text or _UNPRINTABLE.search(text):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_text", "Write a text without control characters.")
-    units = channel.text_units(text)
-    if units > channel.TEXT_LIMIT:
-        detail = f"The text has {units} of {channel.TEXT_LIMIT} units; shorten it or send it in parts."
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "too_long", detail)
+def known_inbox(inbox_id: str) -> Inbox:
+    """The inbox of a thread. Raises LookupError, which is our own trouble."""
+    found = config.inbox(inbox_id)
+    if found is None:
+        raise LookupError(f"inbox {inbox_id} is not configured")
+    return found
+
+
+def playbook_of(inbox: Inbox) -> Playbook:
+    """Raises LookupError, which is our own trouble."""
+    found = config.playbook(inbox.playbook)
+    if found is None:
+        raise LookupError(f"the playbook of {inbox.id} is not configured")
+    return found
+
+
+def check_key(key: str, now_ms: int) -> None:
+    """Raises Problem for a ULID that was not made just now."""
     if abs(ulid_ms(key) - now_ms) > KEY_DRIFT_MS:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad_key", "The key's time is not ours; make a new ULID when composing.")
-    if head.opted_out_at and head.last_in_at <= head.opted_out_at:
-        detail = "The customer asked for no more messages; wait until they write again."
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "opted_out", detail)
+
+
+def check_text(text: str) -> None:
+    """Raises Problem for a text that says nothing or cannot be shown."""
+    says_nothing = all(unicodedata.category(sign)[0] in "ZC" for sign in text)
+    if says_nothing or _UNPRINTABLE.search(text):
+        detail = "Write a text that says something, without control characters or characters that were lost (U+FFFD)."
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_text", detail)
+
+
+def reply_terms(pk: str, head: ThreadHead, now_ms: int) -> dict[str, Any]:
+    """Whether a person may write to the customer, until when, how much, and what is left where not."""
+    channel = channels.channel(pk.split("#")[1])
+    until = None
     if channel.WINDOW is not None and channel.HUMAN_WINDOW is not None:
-        extra_ms = int((channel.HUMAN_WINDOW - channel.WINDOW).total_seconds() * 1000)
-        if now_ms > head.window_until + extra_ms:
-            detail = "The platform takes no free text any more; use another way to reach the customer."
-            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "window_closed", detail)
+        longer = channel.HUMAN_WINDOW - channel.WINDOW
+        until = head.window_until + longer // timedelta(milliseconds=1)
+    blocked = None
+    if head.opted_out_at and head.last_in_at <= head.opted_out_at:
+        blocked = "opted_out"
+    elif until is not None and now_ms > until:
+        blocked = "window_closed"
+    allowed = {None: ["reply", "note", "other_way"], "opted_out": ["note"], "window_closed": ["note", "other_way"]}
+    return {
+        "limit": channel.TEXT_LIMIT,
+        "unit": channel.TEXT_UNIT,
+        "until": until,
+        "blocked": blocked,
+        "allowed": allowed[blocked],
+    }
+
+
+BLOCKED = {
+    "opted_out": "The customer asked for no more messages; wait until they write again. Notes are still possible.",
+    "window_closed": "The platform takes no free text any more until the customer writes again. Still possible: a "
+    "note, and another way to reach the customer (see the thread's answers).",
+}
+
+
+def check_reply(pk: str, head: ThreadHead, *, text: str, now_ms: int) -> None:
+    """Refuse at once what the worker or the platform would refuse later. Raises Problem."""
+    check_text(text)
+    terms = reply_terms(pk, head, now_ms)
+    units = channels.channel(pk.split("#")[1]).text_units(text)
+    if units > terms["limit"]:
+        what = "bytes" if terms["unit"] == "bytes" else "characters"
+        detail = f"The text has {units} of {terms['limit']} {what}; shorten it or send it in parts."
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "too_long", detail)
+    if blocked := terms["blocked"]:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, blocked, BLOCKED[blocked])

@@ -147,7 +147,7 @@ def test_whoever_resolves_and_hears_nothing_is_told_that_it_is_done(threads: Thr
     opened(threads)
     head = Claims(threads).pull(PK, "ana", NOW)
     assert head
-    with asked_twice("dynamodb.UpdateItem"):
+    with asked_twice("dynamodb.TransactWriteItems"):
         assert Claims(threads).resolve(PK, "ana", head.fence, head.last_inbound, NOW).status == "resolved"
 
 

@@ -23,8 +23,10 @@ class Settings:
     overflow_bucket: str
     user_pool_issuer: str
     user_pool_client_id: str
+    sign_in_url: str
     api_scope: str
     auto_replies_per_minute: int
+    notification_topic: str
     local: bool
     clock_file: str
 
@@ -42,8 +44,10 @@ def load() -> Settings:
         overflow_bucket=env("OVERFLOW_BUCKET", ""),
         user_pool_issuer=env("USER_POOL_ISSUER", ""),
         user_pool_client_id=env("USER_POOL_CLIENT_ID", ""),
+        sign_in_url=env("SIGN_IN_URL", ""),
         api_scope=env("API_SCOPE", "afterhours/agent"),
         auto_replies_per_minute=int(env("AUTO_REPLIES_PER_MINUTE", "300")),
+        notification_topic=env("NOTIFICATION_TOPIC", ""),
         local=local,
         clock_file=env("AFTERHOURS_CLOCK", "") if local else "",
     )
@@ -57,6 +61,12 @@ def now_ms() -> int:
         return real
     word = Path(clock_file).read_text(encoding="ascii").strip()
     return int(word[1:]) if word.startswith("=") else real + int(word or "0")
+
+
+def issuers_now_s() -> float:
+    """Epoch seconds by the machine's own clock, never shifted: what a token's times are compared with, because its
+    issuer goes by that one."""
+    return time.time()
 
 
 def now() -> datetime:

@@ -7,14 +7,22 @@ from afterhours.models import Kind, SendState, ThreadHead
 
 Item = dict[str, Any]
 
+LINKS = {"location", "contacts", "fallback", "template"}  # nothing that lies on the platform
+SLA = ("in_time", "warned", "overdue", "escalated")
 
-def shown(name: str, head: ThreadHead) -> dict[str, Any]:
-    """The thread itself; `number` is what people call it by."""
+
+def ticket_number(tid: str, episode: int) -> str:
+    """What people call a ticket by: a short form of the thread's id, and which handoff of the thread it is."""
+    return f"{tid[:8].upper()}-{episode}"
+
+
+def shown(name: str, head: ThreadHead, *, reply: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The thread itself; `number` is what people call it by, `reply` on which terms one may answer."""
     channel, _, rest = name.partition(".")
     account, _, tid = rest.rpartition(".")
     return {
         "id": name,
-        "number": tid[:8].upper(),
+        "number": ticket_number(tid, head.episode),
         "inbox": head.inbox,
         "channel": channel,
         "account": account,
@@ -22,13 +30,22 @@ def shown(name: str, head: ThreadHead) -> dict[str, Any]:
         "contact": {"name": head.contact_name, "language": head.language, "opted_out": bool(head.opted_out_at)},
         "owner": head.owner,
         "lease_until": head.lease_until,
+        "kept_for": head.kept_for,
+        "kept_until": head.kept_until,
         "fence": head.fence,
         "version": head.version,
+        "episode": head.episode,
         "last_inbound": head.last_inbound,
+        "last_in_at": head.last_in_at,
         "window_until": head.window_until,
         "due_at": head.due_at,
         "opened_at": head.opened_at,
+        "snoozed_until": head.snoozed_until,
+        "resolved_at": head.resolved_at,
+        "tags": list(head.tags),
         "handoff": list(head.handoff_reasons),
+        "sla": SLA[min(head.sla_stage, 3)],
+        "reply": reply,
     }
 
 
@@ -52,7 +69,7 @@ def entries(items: Iterable[Item], head: ThreadHead | None = None) -> list[dict[
                 "by": "app" if ours else "contact",
                 "kind": item["kind"],
                 "text": item.get("text"),
-                "attachments": item.get("attachments", []),
+                "attachments": [_attached(each) for each in item.get("attachments", [])],
                 "target_id": item.get("target_id"),
                 "deleted_at": item.get("deleted_at"),
                 "rule": item.get("rule"),
@@ -65,6 +82,28 @@ def entries(items: Iterable[Item], head: ThreadHead | None = None) -> list[dict[
                 _outgoing(item, head, by="auto", at=item["reply_at"] if "reply_at" in item else item["decided_at"])
             )
     return sorted(found, key=lambda entry: (entry["at"], entry["direction"], entry["id"]))
+
+
+def _attached(attachment: Item) -> Item:
+    """`available`: its bytes may be asked for, by its place in the list. The platform's address opens the file for
+    whoever has it and stays here; only the link of a place is shown."""
+    url = str(attachment.get("url", ""))
+    is_link = attachment["type"] in LINKS
+    found = {name: attachment.get(name) for name in ("type", "name", "mime_type")}
+    found["available"] = not is_link and ("id" in attachment or url.startswith("https://"))
+    return {**found, "url": url} if attachment["type"] == "location" and url.startswith("https://") else found
+
+
+def noted(item: Item) -> dict[str, Any]:
+    """A note of an agent, for agents only."""
+    return {"id": item["sk"], "at": item["at"], "by": item["by"], "text": item["text"]}
+
+
+def done(item: Item) -> dict[str, Any]:
+    """What somebody did to the thread."""
+    return {
+        "id": item["sk"], "at": item["at"], "by": item["by"], "verb": item["verb"], "detail": item.get("detail", {})
+    }  # fmt: skip
 
 
 def _outgoing(item: Item, head: ThreadHead | None, *, by: str, at: int) -> dict[str, Any]:

@@ -7,8 +7,9 @@ refused; the lease itself is not asked for once the text is written (DESIGN 3.3)
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from afterhours.models import SendState, ThreadHead
-from afterhours.stores.dynamo import Item, expression, to_item
+from afterhours.models import RatingQuestion, SendState, ThreadHead, ThreadStatus
+from afterhours.stores.dynamo import Item, assignments, expression, to_item
+from afterhours.stores.ratings import Ratings
 from afterhours.stores.sending import FIRST_CHECK_MS, TRIES, unsettled_values
 from afterhours.stores.threads import HEAD, HeadMoved, Threads, expiry, head_of, outbound_key
 
@@ -45,7 +46,7 @@ class Claims:
             pk, HEAD,
             f"SET {_TAKE}, #fence = if_not_exists(#fence, :zero) + :one",
             when=f"#status = :open AND {_FREE} AND {_KEPT_FOR_ME}",
-            returning=True, open="open", one=1, **_taking(agent, now_ms),
+            returning=True, open="open", one=1, **_taking(pk, agent, now_ms),
         )  # fmt: skip
         return head_of(taken) if taken else None
 
@@ -55,14 +56,14 @@ class Claims:
             pk, HEAD,
             f"SET {_TAKE}, #fence = if_not_exists(#fence, :zero) + :one",
             when=f"{_TAKEABLE} AND {_FREE}",
-            returning=True, one=1, **_TAKEABLE_STATES, **_taking(agent, now_ms),
+            returning=True, one=1, **_TAKEABLE_STATES, **_taking(pk, agent, now_ms),
         )  # fmt: skip
         if taken is None:
             taken = self.threads.update(
                 pk, HEAD,
                 f"SET {_TAKE}",
                 when=f"{_TAKEABLE} AND #owner = :agent AND #lease_until >= :now",
-                returning=True, one=1, **_TAKEABLE_STATES, **_taking(agent, now_ms),
+                returning=True, one=1, **_TAKEABLE_STATES, **_taking(pk, agent, now_ms),
             )  # fmt: skip
         return head_of(taken) if taken else None
 
@@ -85,41 +86,53 @@ class Claims:
             raise StaleFence
         return head_of(released)
 
-    def resolve(self, pk: str, agent: str, fence: int, seen: str | None, now_ms: int) -> ThreadHead:
-        """Close the thread, if the agent has seen all that reached it. Raises StaleFence, NewMessage."""
-        head = self.threads.head(pk)
-        if head is None or (head.owner, head.fence) != (agent, fence):
-            raise StaleFence
-        day = datetime.fromtimestamp(now_ms / 1000, UTC).date().isoformat()
-        nothing_new = "#last_inbound = :seen" if seen else "attribute_not_exists(#last_inbound)"
-        resolved = self.threads.update(
-            pk,
-            HEAD,
-            "SET #status = :resolved, #resolved_at = :now, #version = #version + :one, "
-            "#agenda_pk = :filed, #agenda_sk = :since REMOVE #owner, #lease_until, #work_pk, #work_sk, #due_at",
-            when=f"{_MINE} AND {nothing_new} AND {_TAKEABLE}",
-            returning=True,
-            resolved="resolved",
-            **_TAKEABLE_STATES,
-            agent=agent,
-            fence=fence,
-            one=1,
-            now=now_ms,
-            filed=f"RESOLVED#{head.inbox}#{day}",
-            since=f"{now_ms:013d}#{pk}",
-            **({"seen": seen} if seen else {}),
-        )
-        if resolved is not None:
-            return head_of(resolved)
-        now = self.threads.head(pk)
-        if now and (now.status, now.fence, now.resolved_at) == ("resolved", fence, now_ms):
-            return now  # by this very write, of which only the answer was lost
-        if now is None or (now.owner, now.fence) != (agent, fence):
-            raise StaleFence
-        raise NewMessage
+    def resolve(
+        self,
+        pk: str,
+        agent: str,
+        fence: int,
+        seen: str | None,
+        now_ms: int,
+        rating: RatingQuestion | str = "switched_off",
+    ) -> ThreadHead:
+        """Close the thread, if the agent has seen all that reached it, and keep the resolution with the question how
+        it was, or why that is not asked. Raises StaleFence, NewMessage, HeadMoved."""
+        asks: RatingQuestion | str | None = rating
+        for _ in range(TRIES):
+            head = self.threads.head(pk)
+            if head and (head.status, head.fence, head.resolved_at) == (ThreadStatus.RESOLVED, fence, now_ms):
+                return head  # by this very write, of which only the answer was lost
+            if head is None or (head.owner, head.fence) != (agent, fence) or head.status not in _TAKEABLE_STATES:
+                raise StaleFence
+            if (head.last_inbound or None) != (seen or None):
+                raise NewMessage
+            changes = _resolved(pk, head, asks, now_ms)
+            update, values = assignments(changes)
+            codes = self.threads.transact(
+                self.threads.writing(pk, HEAD, update, when="#version = :read", read=head.version, **values),
+                *Ratings(self.threads).resolution(pk, head, agent, now_ms, asks),
+            )
+            if codes is None:
+                as_stored = {**head.model_dump(), **changes}
+                return head_of({name: value for name, value in as_stored.items() if value is not None})
+            if codes[1] == "ConditionalCheckFailed":
+                asks = None
+        raise HeadMoved
 
-    def compose(self, pk: str, agent: str, fence: int, ulid: str, text: str, seen: str | None, now_ms: int) -> Item:
-        """Store an agent's reply as `planned`, after the one composed before it. Raises StaleFence, HeadMoved.
+    def compose(
+        self,
+        pk: str,
+        agent: str,
+        fence: int,
+        ulid: str,
+        text: str,
+        seen: str | None,
+        now_ms: int,
+        *,
+        held: bool = False,
+    ) -> Item:
+        """Store an agent's reply as `planned`, after the one composed before it; `held` where somebody has to approve
+        it first. Raises StaleFence, HeadMoved.
 
         A key that is stored already gives back its item, whatever became of the claim.
         """
@@ -143,12 +156,14 @@ class Claims:
                 "seen": seen or "",
                 "after": head.last_outbound,
                 "at": now_ms,
-                "reply": SendState.PLANNED,
+                "reply": SendState.HELD if held else SendState.PLANNED,
                 "reply_text": text,
                 "check_ms": FIRST_CHECK_MS,
                 "ttl": expiry(now_ms),
             }
             index = unsettled_values(item, now_ms + FIRST_CHECK_MS)
+            if held:
+                index = {"unsettled": f"HELD#{head.inbox}", "next": f"{now_ms:013d}#{sk}"}
             last_as_read = "#last_outbound = :after" if head.last_outbound else "attribute_not_exists(#last_outbound)"
             codes = self.threads.transact(
                 {
@@ -170,8 +185,26 @@ class Claims:
         raise HeadMoved
 
 
-def _taking(agent: str, now_ms: int) -> Item:
+def _taking(pk: str, agent: str, now_ms: int) -> Item:
     return {
         "agent": agent, "now": now_ms, "lease": now_ms + LEASE_MS, "zero": 0,
-        "mine": f"MINE#{agent}", "since": f"{now_ms:013d}",
+        "mine": f"MINE#{agent}", "since": f"{now_ms:013d}#{pk}",
     }  # fmt: skip
+
+
+def _resolved(pk: str, head: ThreadHead, asks: RatingQuestion | str | None, now_ms: int) -> Item:
+    """The changes of the head."""
+    day = datetime.fromtimestamp(now_ms / 1000, UTC).date().isoformat()
+    changes: Item = {
+        "status": ThreadStatus.RESOLVED,
+        "resolved_at": now_ms,
+        "version": head.version + 1,
+        "agenda_pk": f"RESOLVED#{head.inbox}#{day}",
+        "agenda_sk": f"{now_ms:013d}#{pk}",
+        **dict.fromkeys(("owner", "lease_until", "work_pk", "work_sk", "due_at", "urgent_at", "warn_at", "sla_stage")),
+    }
+    if isinstance(asks, RatingQuestion):
+        changes["csat_until"] = asks.until
+        if asks.discloses:
+            changes["disclosed_at"] = now_ms
+    return changes

@@ -1,8 +1,8 @@
 """Accounts, inboxes, playbooks and agents' permissions, from the config table.
 
 pk `ACCOUNT` sk `<channel>#<id>`; `INBOX` `<id>`; `AGENT` `<sub>`; `PLAYBOOK#<id>` sk `CURRENT` or `V#<8 digits>`
-(zlib-compressed JSON). Each record is read at most once per 60 s per container; one that cannot be read or
-loaded leaves the last good one in force.
+(zlib-compressed JSON); `EPOCH` sk `CURRENT`; `ERASED`, the log of erasures (erasure.py). Each record is read at most
+once per 60 s per container; one that cannot be read or loaded leaves the last good one in force.
 """
 
 import contextlib
@@ -73,6 +73,11 @@ def _unpacked(item: Item) -> Playbook:
     return Playbook.model_validate_json(zlib.decompress(item["body"]))
 
 
+def epoch() -> int:
+    """Since when this table is in use (epoch ms), 0 for ever: after a restore nothing from before it is sent."""
+    return _cached("EPOCH", "CURRENT", lambda item: int(item["at"]), missing=0) or 0
+
+
 def agent(sub: str) -> Agent | None:
     """An agent's permissions, read anew each time: taking them away works at once."""
     item = _read("AGENT", sub)
@@ -81,21 +86,34 @@ def agent(sub: str) -> Agent | None:
 
 def inboxes() -> list[Inbox]:
     """All inboxes (few; one page)."""
+    return [Inbox.model_validate(_fields(item)) for item in _all("INBOX")]
+
+
+def accounts() -> list[Account]:
+    """All accounts (few; one page)."""
+    return [Account.model_validate(_fields(item)) for item in _all("ACCOUNT")]
+
+
+def agents() -> list[Agent]:
+    """All agents (hundreds at most; one page)."""
+    return [Agent(id=item["sk"], email=item["email"], inboxes=item["inboxes"]) for item in _all("AGENT")]
+
+
+def _all(pk: str) -> list[Item]:
     answer = aws.client("dynamodb").query(
-        TableName=settings.load().config_table,
-        **expression(values={"pk": "INBOX"}, KeyConditionExpression="#pk = :pk"),
+        TableName=settings.load().config_table, **expression(values={"pk": pk}, KeyConditionExpression="#pk = :pk")
     )
-    return [Inbox.model_validate(_fields(from_item(item))) for item in answer["Items"]]
+    return [from_item(item) for item in answer["Items"]]
 
 
-def _cached(pk: str, sk: str, load: Callable[[Item], T]) -> T | None:
+def _cached(pk: str, sk: str, load: Callable[[Item], T], missing: T | None = None) -> T | None:
     now_ms = settings.now_ms()
     held: tuple[int, T | None] | None = _cache.get((pk, sk))  # type: ignore[assignment]
     if held and now_ms - held[0] < FRESH_MS:
         return held[1]
     try:
         item = _read(pk, sk)
-        value = load(item) if item else None
+        value = load(item) if item else missing
     except (AnswerCut, BotoCoreError, ClientError, ValidationError, zlib.error) as error:
         if held is None or held[1] is None:
             raise

@@ -2,6 +2,7 @@
 
 `/{stack}/app/{source}/{app}`         JSON {"secrets": [current, previous?], "verify_token"?, "origins"?}
 `/{stack}/token/{channel}/{account}`  JSON {"token": str}
+`/{stack}/notify/{inbox}`             JSON {"slack": the URL of an incoming webhook, which is the secret}
 `/{stack}/pepper`                     64 hex digits
 """
 
@@ -84,6 +85,15 @@ def token(channel: str, account: str) -> str | None:
     if not isinstance(record.get("token"), str) or not record["token"]:
         raise SecretsUnavailable(f"token of {channel}")
     return str(record["token"])
+
+
+def slack_webhook(inbox: str) -> str | None:
+    """Where the inbox's notices go; None where there is none. Raises SecretsUnavailable."""
+    if not _SECOND.fullmatch(inbox):
+        return None
+    name = f"/{settings.load().stack}/notify/{inbox}"
+    record = _record(name, _get(name))
+    return str(record["slack"]) if record and record.get("slack") else None
 
 
 def pepper() -> bytes:

@@ -105,8 +105,16 @@ class Sending:
             codes = self._settle(write)
         return codes is None
 
+    def record_asked(self, item: Item, attempt: str, outcome: Outcome, now_ms: int) -> bool:
+        """The question for a rating was sent, which changes nothing for the thread."""
+        change, when, values = _outcome(attempt, outcome, now_ms, 0)
+        asked = self.threads.update(
+            item["pk"], item["sk"], change + " REMOVE #work_pk, #work_sk", when=when, **values
+        )  # fmt: skip
+        return asked is not None
+
     def record_retry(self, item: Item, attempt: str, outcome: Outcome, now_ms: int, not_before: int) -> bool:
-        """An agents' reply was not taken: planned again, watched by the sweeper from then on."""
+        """A composed text was not taken: planned again, watched by the sweeper from then on."""
         change, when, values = _outcome(attempt, outcome, now_ms, not_before)
         change += ", #work_pk = :unsettled, #work_sk = :next"
         values |= unsettled_values(item, not_before)
@@ -120,8 +128,13 @@ class Sending:
         `attempt` is None for a reply that nobody claims (dropped, or failed by a late receipt). Returns whether it
         was still to be recorded.
         """
+        write = self.failure(item, attempt, state, reason, now_ms)
+        return self._as_news(item["pk"], item["sk"], write, now_ms, shards)
+
+    def failure(self, item: Item, attempt: str | None, state: SendState, reason: str, now_ms: int) -> Item:
+        """The write that records on a composed text that it did not get through."""
         if attempt is None:
-            unsettled = "#reply = :planned"
+            unsettled = "#reply IN (:planned, :held)"
         elif state is SendState.UNKNOWN:
             unsettled = _MINE_AND_OPEN
         else:
@@ -131,14 +144,14 @@ class Sending:
             "unknown": SendState.UNKNOWN,
             "attempt": attempt,
             "planned": SendState.PLANNED,
+            "held": SendState.HELD,
         }
-        write = self.threads.writing(
+        return self.threads.writing(
             item["pk"], item["sk"],
             "SET #reply = :state, #reply_reason = :reason, #reply_at = :now REMOVE #work_pk, #work_sk",
             when=unsettled, state=state, reason=reason, now=now_ms,
             **{name: value for name, value in values.items() if f":{name}" in unsettled},
         )  # fmt: skip
-        return self._as_news(item["pk"], item["sk"], write, now_ms, shards)
 
     def merge_receipt(self, pk: str, sk: str, rank: int, platform_id: str | None) -> bool:
         """A receipt with our correlator: delivery moves only forward, and the platform has it, so it was sent."""
@@ -151,12 +164,15 @@ class Sending:
         return merged is not None
 
     def merge_failure(self, pk: str, sk: str, code: str, now_ms: int, shards: int, *, news: bool) -> bool:
-        """The platform took the text and could not deliver it; failed sticks. `news`: it reopens the thread."""
+        """The platform took the text and could not deliver it; failed sticks. `news`: it reopens the thread, if it is
+        an agent's; nothing else is written here then."""
         change = "SET #delivery = :failed, #reply = :refused, #reply_reason = :reason REMOVE #work_pk, #work_sk"
         when = "attribute_exists(#pk) AND (attribute_not_exists(#delivery) OR #delivery < :failed)"
-        values: Item = {"failed": FAILED_RANK, "refused": SendState.REFUSED, "reason": code}
+        values: Item = {"failed": FAILED_RANK, "refused": SendState.REFUSED, "reason": code, "agent": "agent"}
         if not news:
+            when += " AND (attribute_not_exists(#via) OR #via <> :agent)"
             return self.threads.update(pk, sk, change, when=when, **values) is not None
+        when += " AND #via = :agent"
         return self._as_news(pk, sk, self.threads.writing(pk, sk, change, when=when, **values), now_ms, shards)
 
     def _as_news(self, pk: str, sk: str, write: Item, now_ms: int, shards: int) -> bool:
@@ -168,8 +184,9 @@ class Sending:
             change = "SET #status = :open, #last_inbound = :sk, #version = :next"
             values = {"open": "open", "sk": sk, "version": head.version, "next": head.version + 1}
             if head.status != "open":
-                keys = open_keys(pk, head.inbox, shards, head.due_at or now_ms, now_ms)
+                keys = open_keys(pk, head.inbox, shards, head.urgent_at or now_ms, now_ms)
                 change += ", #work_pk = :work_pk, #work_sk = :work_sk, #opened_at = :now"
+                change += ", #due_at = if_not_exists(#due_at, :now), #urgent_at = if_not_exists(#urgent_at, :now)"
                 values |= {**keys, "now": now_ms}
             if head.status == "resolved":
                 change += " REMOVE #agenda_pk, #agenda_sk"

@@ -1,10 +1,12 @@
 """Threads in DynamoDB: keys, the head, and the one commit that stores an inbound event.
 
 pk `T#<channel>#<account>#<tid>`, tid a keyed hash of the contact's id, so that no key tells who wrote.
-sk `#` the head (or, for a second id of the contact, `alias_of` the thread it leads to),
+sk `#` the head (for a second id of the contact, `alias_of` the thread it leads to; after an erasure a tombstone),
 `E#<ms13>#I#<event id>` inbound, `E#<ms13>#O#<ulid>` outbound; pk `Q#<source>#<day>` quarantine.
-Index `work`: `OPEN#<inbox>#<shard>` by due time, `SNOOZED#…` by wake time, `UNSETTLED` outbound by next check.
-Index `agenda`: `MINE#<agent>`, `RESOLVED#<inbox>#<day>`.
+Index `work`: `OPEN#<inbox>#<shard>` by due time, `SNOOZED#…` by wake time, `UNSETTLED` outbound by next check,
+`HELD#<inbox>` what waits for approval.
+Index `agenda`: `MINE#<agent>` by when it became theirs, `RESOLVED#<inbox>#<day>`. Beside the
+events: records.py, ratings.py.
 """
 
 import base64
@@ -13,7 +15,7 @@ import hmac
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -23,6 +25,7 @@ from afterhours.stores.dynamo import Item, assignments, expression, from_item, t
 
 HEAD = "#"
 KEPT_DAYS = 400
+TRIES = 8
 LONGEST_NAME = 300
 RETRYABLE = {
     "ConditionalCheckFailed",
@@ -31,10 +34,19 @@ RETRYABLE = {
     "ProvisionedThroughputExceeded",
 }
 _HEAD_FIELDS = set(ThreadHead.model_fields)
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class HeadMoved(Exception):
     """Somebody else changed what the decision was made on: read again, decide again."""
+
+
+class Tombstone(NamedTuple):
+    """What an erasure leaves of a head: nothing of the contact, but what tells old from new."""
+
+    version: int
+    inbox: str
+    erased_at: int
 
 
 def thread_key(pepper: bytes, channel: str, account: str, contact_id: str) -> str:
@@ -55,11 +67,19 @@ def outbound_key(ulid: str) -> str:
 
 def ulid_ms(ulid: str) -> int:
     """The epoch milliseconds in the first ten of a ULID's 26 Crockford characters."""
-    alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
     value = 0
     for letter in ulid[:10]:
-        value = value * 32 + alphabet.index(letter)
+        value = value * 32 + _CROCKFORD.index(letter)
     return value
+
+
+def make_ulid(ms: int, rest: bytes) -> str:
+    """The ULID of a time and ten bytes."""
+    value, letters = (ms << 80) | int.from_bytes(rest), ""
+    for _ in range(26):
+        value, place = divmod(value, 32)
+        letters = _CROCKFORD[place] + letters
+    return letters
 
 
 def expiry(now_ms: int, days: int = KEPT_DAYS) -> int:
@@ -81,13 +101,13 @@ def pk_of(name: str) -> str:
     return f"T#{channel}#{account}#{tid}"
 
 
-def open_keys(pk: str, inbox: str, shards: int, due_at: int, opened_at: int) -> dict[str, str]:
-    """The index entry of an open thread, first due first, then first come; it moves only when escalated."""
-    return {"work_pk": f"OPEN#{inbox}#{shard(pk, shards)}", "work_sk": urgency(pk, due_at, opened_at)}
+def open_keys(pk: str, inbox: str, shards: int, urgent_at: int, opened_at: int) -> dict[str, str]:
+    """The index entry of an open thread, the most urgent first, then first come; it moves only when escalated."""
+    return {"work_pk": f"OPEN#{inbox}#{shard(pk, shards)}", "work_sk": urgency(pk, urgent_at, opened_at)}
 
 
-def urgency(pk: str, due_at: int, opened_at: int) -> str:
-    return f"{due_at:013d}#{opened_at:013d}#{pk}"
+def urgency(pk: str, urgent_at: int, opened_at: int) -> str:
+    return f"{urgent_at:013d}#{opened_at:013d}#{pk}"
 
 
 def shard(pk: str, shards: int) -> int:
@@ -114,21 +134,30 @@ class Threads:
         return from_item(answer["Item"]) if answer.get("Item") else None
 
     def head(self, pk: str) -> ThreadHead | None:
-        item = self.get(pk, HEAD)
-        return head_of(item) if item and "alias_of" not in item else None
+        """None also for what was erased."""
+        found = self.head_or_tombstone(pk)
+        return found if isinstance(found, ThreadHead) else None
 
-    def find(self, pks: Iterable[str]) -> tuple[str, ThreadHead | None]:
-        """The thread of a contact who may be known by several ids: its pk and head, or the first pk and None."""
-        first = ""
+    def head_or_tombstone(self, pk: str) -> ThreadHead | Tombstone | None:
+        item = self.get(pk, HEAD)
+        return _read(item) if item and "alias_of" not in item else None
+
+    def find(self, pks: Iterable[str]) -> tuple[str, ThreadHead | Tombstone | None]:
+        """The thread of a contact who may be known by several ids: its pk and head. Where none has one, the first that
+        was erased, or the first pk and None."""
+        first, erased = "", None
         for pk in pks:
             item = self.get(pk, HEAD)
             if item and "alias_of" in item:
                 pk = item["alias_of"]
                 item = self.get(pk, HEAD)
-            if item:
-                return pk, head_of(item)
+            found = _read(item) if item else None
+            if isinstance(found, ThreadHead):
+                return pk, found
+            if found:
+                erased = erased or (pk, found)
             first = first or pk
-        return first, None
+        return erased or (first, None)
 
     def add_alias(self, pk: str, target: str) -> None:
         """Let a second id of a contact lead to the thread; an id that has a thread of its own keeps it."""
@@ -138,8 +167,14 @@ class Threads:
             if not is_condition(error):
                 raise
 
-    def commit(self, item: Mapping[str, Any], head: ThreadHead | None, changes: Mapping[str, Any]) -> Item | None:
-        """Store an inbound event and move the head, or neither.
+    def commit(
+        self,
+        item: Mapping[str, Any],
+        head: ThreadHead | Tombstone | None,
+        changes: Mapping[str, Any],
+        also: Iterable[Item] = (),
+    ) -> Item | None:
+        """Store an inbound event and move the head, and what is `also` to be written, or nothing of it.
 
         None: committed by this attempt (`item["attempt"]`), also when the first answer was lost. Otherwise the
         item that was there before: the event is known. Raises HeadMoved when the head is not the one decided on.
@@ -164,6 +199,7 @@ class Threads:
                         **expression(values=values, UpdateExpression=update, ConditionExpression=head_as_read),
                     }
                 },
+                *also,
             )
         except ClientError as error:
             causes = reasons(error)
@@ -189,6 +225,21 @@ class Threads:
                 raise
             return False
         return True
+
+    def add(self, item: Mapping[str, Any], thread: str, at: int) -> bool:
+        """Store once, outside a commit, what was said or done in a thread `at` that time. False when it is there
+        already, and when the thread was erased meanwhile. Raises HeadMoved."""
+        put = {"Item": to_item(item), **expression(values={}, ConditionExpression="attribute_not_exists(#pk)")}
+        not_erased = "attribute_not_exists(#erased_at) OR #erased_at < :at"
+        check = {
+            "Key": to_item({"pk": thread, "sk": HEAD}),
+            **expression(values={"at": at}, ConditionExpression=not_erased),
+        }
+        for _ in range(TRIES):
+            codes = self.transact({"Put": put}, {"ConditionCheck": check})
+            if codes is None or "ConditionalCheckFailed" in codes:
+                return codes is None
+        raise HeadMoved
 
     def update(
         self, pk: str, sk: str, change: str, /, *, when: str, returning: bool = False, **values: Any
@@ -242,6 +293,59 @@ class Threads:
         items = [entry for entry in map(from_item, answer["Items"]) if entry["sk"] != before]
         return items, items[-1]["sk"] if items and "LastEvaluatedKey" in answer else None
 
+    def between(self, pk: str, first: str, last: str, limit: int) -> tuple[list[Item], bool]:
+        """Items from one sk to another, both with it, newest first, and whether there are more; one page, eventually
+        consistent."""
+        answer = aws.client("dynamodb").query(
+            TableName=self.table,
+            ScanIndexForward=False,
+            Limit=limit,
+            **expression(
+                values={"pk": pk, "first": first, "last": last},
+                KeyConditionExpression="#pk = :pk AND #sk BETWEEN :first AND :last",
+            ),
+        )
+        return [from_item(entry) for entry in answer["Items"]], "LastEvaluatedKey" in answer
+
+    def newest(self, pk: str, prefix: str, limit: int) -> list[Item]:
+        """The last items of a thread whose sk begins so, newest first; one page."""
+        answer = aws.client("dynamodb").query(
+            TableName=self.table,
+            ScanIndexForward=False,
+            Limit=limit,
+            **expression(
+                values={"pk": pk, "prefix": prefix},
+                KeyConditionExpression="#pk = :pk AND begins_with(#sk, :prefix)",
+            ),
+        )
+        return [from_item(entry) for entry in answer["Items"]]
+
+    def heads(self, pks: Iterable[str]) -> dict[str, ThreadHead]:
+        """The heads of up to 100 threads in one request, eventually consistent; those that are gone are left out."""
+        keys = [to_item({"pk": pk, "sk": HEAD}) for pk in dict.fromkeys(pks)]
+        found: dict[str, ThreadHead] = {}
+        while keys:
+            answer = aws.client("dynamodb").batch_get_item(RequestItems={self.table: {"Keys": keys}})
+            for item in map(from_item, answer.get("Responses", {}).get(self.table, [])):
+                if "alias_of" not in item and isinstance(head := _read(item), ThreadHead):
+                    found[item["pk"]] = head
+            keys = answer.get("UnprocessedKeys", {}).get(self.table, {}).get("Keys", [])
+        return found
+
+    def agenda(self, agenda_pk: str, *, before: str = "~", limit: int = 50) -> list[Item]:
+        """Entries of the `agenda` index older than `before`, newest first; one page, eventually consistent."""
+        answer = aws.client("dynamodb").query(
+            TableName=self.table,
+            IndexName="agenda",
+            ScanIndexForward=False,
+            Limit=limit,
+            **expression(
+                values={"pk": agenda_pk, "before": before},
+                KeyConditionExpression="#agenda_pk = :pk AND #agenda_sk < :before",
+            ),
+        )
+        return [from_item(entry) for entry in answer["Items"]]
+
     def work(self, work_pk: str, *, after: str = "", until: str = "~", limit: int = 50) -> list[Item]:
         """Entries of the `work` index between two keys, earliest first; one page, eventually consistent."""
         answer = aws.client("dynamodb").query(
@@ -259,6 +363,12 @@ class Threads:
     def _transact(self, *writes: Item) -> None:
         items = [{kind: {**body, "TableName": self.table}} for write in writes for kind, body in write.items()]
         aws.client("dynamodb").transact_write_items(TransactItems=items)
+
+
+def _read(item: Item) -> ThreadHead | Tombstone:
+    if "contact_id" in item:
+        return head_of(item)
+    return Tombstone(item["version"], item["inbox"], item["erased_at"])
 
 
 def head_of(item: Item) -> ThreadHead:

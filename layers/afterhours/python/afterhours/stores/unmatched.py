@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from botocore.exceptions import BotoCoreError, ClientError
 
 from afterhours.stores.dynamo import Item
-from afterhours.stores.threads import Threads, thread_name
+from afterhours.stores.threads import HeadMoved, Threads, thread_name
 
 logger = logging.getLogger("afterhours.unmatched")
 
@@ -45,8 +45,8 @@ def keep(
         "ttl": event["at"] // 1000 + KEPT_DAYS * 86_400,
     }
     try:
-        threads.put_once(row)
-    except (BotoCoreError, ClientError) as error:
+        threads.add(row, event["pk"], event["at"])
+    except (BotoCoreError, ClientError, HeadMoved) as error:
         logger.warning("question not listed", extra={"thread_id": row["thread"], "error": type(error).__name__})
 
 
