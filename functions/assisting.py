@@ -20,8 +20,8 @@ UNTOLD = {"default", "script"}  # neither the texts nor the contact nor the plat
 class Deciding:
     """All decisions on one event."""
 
-    def __init__(self, event: Event, place: Place, now_ms: int) -> None:
-        self.event, self.place, self.now_ms = event, place, now_ms
+    def __init__(self, event: Event, place: Place, now_ms: int, *, restored: bool) -> None:
+        self.event, self.place, self.now_ms, self.restored = event, place, now_ms, restored
         self._now = datetime.fromtimestamp(now_ms / 1000, UTC)
         self._asked: set[str] = set()
         self._grounded: Grounded | None = None
@@ -45,7 +45,13 @@ class Deciding:
 
     def _decided(self, head: ThreadHead | None) -> Disposition:
         return policy.decide(
-            self.event, head, self.place.playbook, self._now, grounded=self._grounded, heard=self._heard
+            self.event,
+            head,
+            self.place.playbook,
+            self._now,
+            grounded=self._grounded,
+            heard=self._heard,
+            restored=self.restored,
         )
 
     def _case(self, head: ThreadHead | None) -> Case:

@@ -9,15 +9,16 @@ import json
 import re
 import uuid
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from afterhours import settings
 from afterhours.counts import count
 from afterhours.models import Attachment, Event, Kind, SendState, ThreadHead, ThreadStatus
 from afterhours.stores import queues, unmatched
 from afterhours.stores.dynamo import Item
+from afterhours.stores.erasure import is_behind
 from afterhours.stores.sending import FAILED_RANK, Sending
-from afterhours.stores.threads import HEAD, Threads, expiry, inbound_key, thread_key, thread_name
+from afterhours.stores.threads import HEAD, Threads, Tombstone, expiry, inbound_key, thread_key, thread_name
 from aws_lambda_powertools import Logger
 from sends import Place, RetryLater
 
@@ -58,21 +59,38 @@ def merge(event: Event, place: Place) -> None:
     elif event.kind is Kind.ECHO and not event.standby:
         _echo(event, place)
     else:
-        pk, _, _ = find(event, place)
+        pk = find(event, place).pk
         if event.kind is Kind.MESSAGE_DELETED:
             _forget_text(event, pk, place)
         _put(event, pk, place)
 
 
-def find(event: Event, place: Place) -> tuple[str, ThreadHead | None, dict[str, Any]]:
-    """The contact's thread, its head, and the head's `aliases` where an id of the contact was new to it."""
+class Erased(Exception):
+    """The event comes from before its thread was erased: nothing of it is stored."""
+
+
+class Found(NamedTuple):
+    """The contact's thread: its head, what to commit against, and the head's `aliases` where an id of the contact was
+    new to it."""
+
+    pk: str
+    head: ThreadHead | None
+    as_read: ThreadHead | Tombstone | None
+    aliases: dict[str, Any]
+
+
+def find(event: Event, place: Place) -> Found:
+    """Raises Erased."""
     pks = [thread_key(place.pepper, event.channel, place.account.id, contact) for contact in event.contact_ids]
-    pk, head = place.threads.find(pks)
+    pk, found = place.threads.find(pks)
+    if found and is_behind(found.erased_at, place.said_ms, settings.now_ms()):
+        raise Erased(pk)
+    head = found if isinstance(found, ThreadHead) else None
     known = head.aliases if head else ()
     new = [other for other in pks if other != pk and other not in known]
     for other in new:
         place.threads.add_alias(other, pk)
-    return pk, head, {"aliases": (*known, *new)[-8:]} if new else {}
+    return Found(pk, head, found, {"aliases": (*known, *new)[-8:]} if new else {})
 
 
 def stored(event: Event, pk: str, now_ms: int) -> Item:
@@ -93,6 +111,7 @@ def stored(event: Event, pk: str, now_ms: int) -> Item:
         "emoji": event.emoji[:NAME_KEPT] if event.emoji else None,
         "target_id": event.target_id,
         "reply_to_id": event.reply_to_id,
+        "handle": event.handle,
         "post_id": event.post_id,
         "standby": event.standby or None,
         "ttl": expiry(now_ms),
@@ -135,7 +154,7 @@ def _put(event: Event, pk: str, place: Place) -> None:
         **stored(event, pk, now_ms), "type": "event", "reply": SendState.NONE, "ring": "none", "rule": "not_answerable",
         "reason": "standby" if event.standby else f"kind_{event.kind}",
     }  # fmt: skip
-    place.threads.put_once(item)
+    place.threads.add(item, pk, item["at"])
 
 
 def _status(event: Event, place: Place) -> None:
@@ -151,8 +170,9 @@ def _status(event: Event, place: Place) -> None:
         sending.merge_receipt(pk, sk, rank, event.message_id)
         return
     code = str(event.error_codes[0]) if event.error_codes else "failed"
-    agents = "#O#" in sk
-    if sending.merge_failure(pk, sk, code, settings.now_ms(), place.inbox.shards, news=agents):
+    now_ms, shards = settings.now_ms(), place.inbox.shards
+    agents = "#O#" in sk and sending.merge_failure(pk, sk, code, now_ms, shards, news=True)
+    if agents or sending.merge_failure(pk, sk, code, now_ms, shards, news=False):
         logger.warning("delivery failed", extra={"thread_id": thread_name(pk), "event": sk, "code": code})
         count("worker", "DeliveryFailed")
         if agents:
@@ -168,7 +188,7 @@ def _watermark(event: Event, place: Place) -> None:
     field = "read_until" if event.kind is Kind.READ else "delivered_until"
     place.threads.update(
         pk, HEAD, f"SET #{field} = :until",
-        when=f"attribute_exists(#version) AND (attribute_not_exists(#{field}) OR #{field} < :until)", until=until,
+        when=f"attribute_exists(#contact_id) AND (attribute_not_exists(#{field}) OR #{field} < :until)", until=until,
     )  # fmt: skip
 
 
@@ -179,7 +199,8 @@ def _echo(event: Event, place: Place) -> None:
         pk = f"T#{event.channel}#{place.account.id}#{match[1]}"
         Sending(place.threads).merge_receipt(pk, match[2], RANK["sent"], event.message_id)
         return
-    pk, head, aliases = find(event, place)
+    found = find(event, place)
+    pk = found.pk
     if event.app_id and event.app_id == place.account.app_id:
         _put(event, pk, place)
         return
@@ -194,12 +215,11 @@ def _echo(event: Event, place: Place) -> None:
             return
     if any(now_ms - item["attempt_at"] < ECHO_WAIT_LIMIT_MS for item in open_sends):
         raise RetryLater(ECHO_WAIT_S, "a send of ours is not settled")
-    _human_spoke(event, pk, head, aliases, place, now_ms)
+    _human_spoke(event, found, place, now_ms)
 
 
-def _human_spoke(
-    event: Event, pk: str, head: ThreadHead | None, aliases: dict[str, Any], place: Place, now_ms: int
-) -> None:  # fmt: skip
+def _human_spoke(event: Event, found: Found, place: Place, now_ms: int) -> None:
+    pk, head = found.pk, found.head
     item = {
         **stored(event, pk, now_ms), "type": "echo", "attempt": uuid.uuid4().hex, "reply": SendState.NONE,
         "rule": "not_answerable", "reason": "human_in_app",
@@ -207,11 +227,12 @@ def _human_spoke(
     changes: dict[str, Any] = {
         "human_at": max(item["at"], head.human_at if head else 0),
         "last_out_at": max(item["at"], head.last_out_at if head else 0),
-        **aliases,
+        "ttl": expiry(now_ms),
+        **found.aliases,
     }
     if head is None:
         changes |= {"inbox": place.inbox.id, "contact_id": event.contact_ids[0], "status": ThreadStatus.AUTOMATED}
-    if place.threads.commit(item, head, changes) is None:
+    if place.threads.commit(item, found.as_read, changes) is None:
         logger.info("person in app", extra={"thread_id": thread_name(pk)})
 
 

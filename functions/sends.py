@@ -6,17 +6,30 @@ Part of the worker. A text whose outcome is unknown is never posted again.
 import uuid
 from datetime import timedelta
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from afterhours import channels, settings
 from afterhours.breaker import Breaker
+from afterhours.channels.contract import Acknowledging
 from afterhours.counts import count
-from afterhours.models import Account, Inbox, Outcome, Outgoing, QuickReply, Result, SendState, ThreadHead
+from afterhours.models import (
+    Account,
+    Event,
+    Inbox,
+    Kind,
+    Outcome,
+    Outgoing,
+    QuickReply,
+    Result,
+    SendState,
+    ThreadHead,
+    ThreadStatus,
+)
 from afterhours.playbook import Playbook
-from afterhours.stores import config, queues, secrets
+from afterhours.stores import config, queues, ratings, secrets
 from afterhours.stores.dynamo import Item
 from afterhours.stores.sending import CLAIM_LEASE_MS, Sending
-from afterhours.stores.threads import Threads, thread_name
+from afterhours.stores.threads import Threads, Tombstone, thread_name
 from aws_lambda_powertools import Logger
 
 logger = Logger(service="worker")
@@ -36,13 +49,15 @@ class RetryLater(Exception):
 
 
 class Place(NamedTuple):
-    """Where an event belongs: the account it came to, its inbox and the inbox's playbook."""
+    """Where an event belongs: the account it came to, its inbox and the inbox's playbook; and when it was said, as far
+    as that is known."""
 
     threads: Threads
     account: Account
     inbox: Inbox
     playbook: Playbook
     pepper: bytes
+    said_ms: int | None
 
 
 def correlator(pk: str, sk: str) -> str:
@@ -73,7 +88,7 @@ def breaker() -> Breaker:
 
 
 def send_composed(pk: str, sk: str, receives: int) -> None:
-    """Send what an agent composed, after the one composed before it. Raises RetryLater."""
+    """Send what was composed, after the agents' reply composed before it. Raises RetryLater."""
     try:
         _send_composed(pk, sk, receives)
     except RetryLater:
@@ -84,35 +99,41 @@ def send_composed(pk: str, sk: str, receives: int) -> None:
 def _send_composed(pk: str, sk: str, receives: int) -> None:
     threads = Threads(settings.load().threads_table)
     item = threads.get(pk, sk)
-    if item is None:
-        raise LookupError("an outbound key without its item")
-    if SendState(item["reply"]).settled:
+    if item and SendState(item["reply"]).settled:
         return
-    head = threads.head(pk)
+    head = threads.head_or_tombstone(pk)
+    if isinstance(head, Tombstone) or (item is None and head and head.erased_at):
+        logger.info("erased", extra={"thread_id": thread_name(pk), "event": sk})
+        count("worker", "Erased")
+        return
     inbox = config.inbox(head.inbox) if head else None
-    if head is None or inbox is None:
-        raise LookupError("an outbound item without its thread or inbox")
+    if item is None or head is None or inbox is None:
+        raise LookupError("an outbound key without its item, thread or inbox")
     Composing(threads, item, head, inbox, receives).run()
 
 
 class Composing:
-    """The way of one composed text that is not settled: claimed, posted, recorded; what fails is news."""
+    """The way of one composed text that is not settled: claimed, posted, recorded. An agent's reply that fails is news;
+    the question for a rating, which is automation's, only is not asked."""
 
     def __init__(self, threads: Threads, item: Item, head: ThreadHead, inbox: Inbox, receives: int) -> None:
         self.threads, self.item, self.head, self.inbox, self.receives = threads, item, head, inbox, receives
         self.sending = Sending(threads)
         self.now_ms = settings.now_ms()
+        self.asks = item["via"] == ratings.VIA
 
     def run(self) -> None:
         _, channel, account_id, _ = self.item["pk"].split("#")
         if self.item["reply"] == SendState.CLAIMED:
             self._expire()
             return
-        self._wait_for_its_turn()
+        reason = self._may_not_ask() if self.asks else None
+        if reason is None:
+            self._wait_for_its_turn()
         account = config.account(channel, account_id)
         if account is None:
             self._fail(SendState.DROPPED, "account_gone", None)
-        elif reason := self._may_not():
+        elif reason := reason or self._may_not():
             self._fail(SendState.DROPPED, reason, None)
         else:
             self._send(account)
@@ -130,9 +151,27 @@ class Composing:
         if before and not SendState(before["reply"]).settled:
             raise RetryLater(AFTER_WAIT_S, "an earlier reply is on its way")
 
+    def _may_not_ask(self) -> str | None:
+        """Why the customer must not be asked any more."""
+        head = self.head
+        if self.item["at"] <= config.epoch():
+            return "restored"
+        if head.status is not ThreadStatus.RESOLVED or head.resolved_at != self.item["at"]:
+            return "reopened"
+        if head.csat_until != self.item["until"]:
+            return "answered"
+        if head.opted_out_at:
+            return "opted_out"
+        if self.now_ms > self.item["until"]:
+            return "stale"
+        window = channels.channel(self.item["pk"].split("#")[1]).WINDOW
+        return "window_closed" if window is not None and self.now_ms > head.window_until else None
+
     def _may_not(self) -> str | None:
         """Why it must not leave any more. An opted-out contact who wrote again may be answered."""
         head, channel = self.head, channels.channel(self.item["pk"].split("#")[1])
+        if self.item["at"] <= config.epoch():
+            return "restored"  # who knows what became of it after the copy was made
         if head.opted_out_at and head.last_in_at <= head.opted_out_at:
             return "opted_out"
         if channel.WINDOW is not None and channel.HUMAN_WINDOW is not None:
@@ -147,9 +186,13 @@ class Composing:
         attempt = uuid.uuid4().hex
         if not self.sending.claim(self.item, attempt, self.now_ms):
             raise RetryLater(1, "another attempt was faster")
-        outcome = _post(account, self.item, by_human=True, outside_window=self.now_ms > self.head.window_until)
+        late = not self.asks and self.now_ms > self.head.window_until
+        item = {**self.item, "handle": self.head.handle}
+        outcome = _post(account, item, by_human=not self.asks, outside_window=late)
         self.now_ms = settings.now_ms()
-        if outcome.result is Result.SENT:
+        if outcome.result is Result.SENT and self.asks:
+            self.sending.record_asked(self.item, attempt, outcome, self.now_ms)
+        elif outcome.result is Result.SENT:
             self.sending.record_answered(self.item, attempt, outcome, self.now_ms)
         elif outcome.result is Result.NOT_SENT:
             wait_s = _wait_s(outcome, self.receives)
@@ -160,12 +203,20 @@ class Composing:
             self._fail(how, outcome.reason or outcome.code or how, attempt)
 
     def _fail(self, how: SendState, reason: str, attempt: str | None) -> None:
+        if self.asks:
+            self._leave_unasked(how, reason, attempt)
+            return
         if not self.sending.record_failed(self.item, attempt, how, reason, self.now_ms, self.inbox.shards):
             return
         thread = thread_name(self.item["pk"])
         logger.warning("reply failed", extra={"thread_id": thread, "state": how, "reason": reason})
         count("worker", "AgentReplyFailed")
         queues.ring(self.inbox.queue_url, self.inbox.id, self.item["pk"])
+
+    def _leave_unasked(self, how: SendState, reason: str, attempt: str | None) -> None:
+        if ratings.Ratings(self.threads).not_asked(self.item, attempt, how, reason, self.now_ms):
+            thread = thread_name(self.item["pk"])
+            logger.info("rating not asked", extra={"thread_id": thread, "state": how, "reason": reason})
 
 
 def _post(account: Account, item: Item, *, by_human: bool, outside_window: bool) -> Outcome:
@@ -185,6 +236,7 @@ def _post(account: Account, item: Item, *, by_human: bool, outside_window: bool)
                 to=item["contact_id"],
                 text=item["reply_text"],
                 correlator=correlator(item["pk"], item["sk"]),
+                handle=item.get("handle"),
                 by_human=by_human,
                 outside_window=outside_window,
                 quick_replies=tuple(QuickReply(**each) for each in item.get("quick_replies") or ()),
@@ -205,6 +257,19 @@ def _post(account: Account, item: Item, *, by_human: bool, outside_window: bool)
     if outcome.account_problem:
         count("worker", "TokenInvalid")
     return outcome
+
+
+def acknowledge(event: Event, account: Account) -> None:
+    """Tell the platform that a tap has arrived, where its button waits for that. Nothing else hangs on it."""
+    channel = channels.channel(event.channel)
+    if event.kind is not Kind.POSTBACK or "acknowledge" not in channel.CAPABILITIES:
+        return
+    try:
+        token = secrets.token(account.channel, account.id)
+    except secrets.SecretsUnavailable:
+        return
+    if token is not None:
+        cast(Acknowledging, channel).acknowledge(account, token, event)
 
 
 def _wait_s(outcome: Outcome, receives: int) -> int:

@@ -22,6 +22,7 @@ from afterhours.channels.contract import MalformedPayload
 from afterhours.channels.webchat_session import SESSION_MS, Visitor, make_session, read_session, read_user_token
 from afterhours.counts import count
 from afterhours.stores import queues, secrets
+from afterhours.stores.ratings import VIA
 from afterhours.stores.threads import Threads, thread_key, ulid_ms
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
@@ -237,9 +238,10 @@ def _reply(item: Mapping[str, Any]) -> dict[str, Any] | None:
     if item.get("reply") != "sent":
         return None
     name = item["sk"].rpartition("#")[2]
-    automatic = "#I#" in item["sk"]
+    answers = "#I#" in item["sk"]
+    automatic = answers or item.get("via") == VIA
     return {
-        "id": f"{name}-auto" if automatic else name,  # the bare id is the visitor's own message
+        "id": f"{name}-auto" if answers else name,  # the bare id is the visitor's own message
         "at": item["reply_at"],
         "from": "auto" if automatic else "agent",
         "text": item["reply_text"],

@@ -18,10 +18,12 @@ from afterhours.case import TAPPED
 from afterhours.channels.contract import MalformedPayload, Piece
 from afterhours.counts import count
 from afterhours.models import Disposition, Event, SendState, ThreadHead, ThreadStatus
-from afterhours.stores import config, queues, secrets, unmatched
+from afterhours.stores import config, queues, search, secrets, unmatched
 from afterhours.stores.dynamo import Item
+from afterhours.stores.erasure import is_behind
+from afterhours.stores.ratings import Ratings
 from afterhours.stores.sending import CLAIM_LEASE_MS, Sending
-from afterhours.stores.threads import HeadMoved, Threads, expiry, open_keys, thread_name
+from afterhours.stores.threads import HeadMoved, Threads, expiry, inbound_key, open_keys, thread_name
 from assisting import Deciding
 from aws_lambda_powertools import Logger
 from sends import Place, RetryLater
@@ -76,6 +78,8 @@ def _receive(message: dict[str, Any], receives: int) -> None:
     if event.kind in merging.ADMINISTRATIVE:
         merging.quarantine(message, f"kind_{event.kind}")
         return
+    if event.account_id is None and channels.channel(event.channel).ONE_ACCOUNT:
+        event = event.model_copy(update={"account_id": message["app"]})
     account = config.account(event.channel, event.account_id) if event.account_id else None
     if account is None or account.source != message["source"] or account.app != message["app"]:
         merging.quarantine(message, "unknown_account")
@@ -84,13 +88,21 @@ def _receive(message: dict[str, Any], receives: int) -> None:
     playbook = config.playbook(inbox.playbook) if inbox else None
     if inbox is None or playbook is None:
         raise LookupError(f"inbox {account.inbox} or its playbook is not configured")
-    place = Place(Threads(settings.load().threads_table), account, inbox, playbook, secrets.pepper())
-    if event.kind in merging.MERGED or event.standby:
-        merging.merge(event, place)
-    elif not event.contact_ids:
-        merging.quarantine(message, "no_contact")
-    else:
-        Answering(event, place, receives).run()
+    threads, said_ms = Threads(settings.load().threads_table), event.timestamp_ms
+    if said_ms is None and message["source"] not in channels.SOURCES:
+        said_ms = message["received_ms"]  # nobody but the page itself delivers it again
+    place = Place(threads, account, inbox, playbook, secrets.pepper(), said_ms)
+    try:
+        if event.kind in merging.MERGED or event.standby:
+            merging.merge(event, place)
+        elif not event.contact_ids:
+            merging.quarantine(message, "no_contact")
+        else:
+            Answering(event, place, receives).run()
+    except merging.Erased as erased:
+        sk = inbound_key(event.timestamp_ms, event.event_id)
+        logger.info("erased", extra={"thread_id": thread_name(str(erased)), "event": sk})
+        count("worker", "Erased")
 
 
 def _channel_of(source: str, piece: Piece) -> str:
@@ -105,20 +117,25 @@ class Answering:
         self.event, self.place, self.receives = event, place, receives
         self.now_ms = settings.now_ms()
         self.attempt = uuid.uuid4().hex
-        self.deciding = Deciding(event, place, self.now_ms)
+        restored = is_behind(config.epoch(), place.said_ms, self.now_ms)
+        self.deciding = Deciding(event, place, self.now_ms, restored=restored)
 
     def run(self) -> None:
         for _ in range(TRIES):
-            pk, head, aliases = merging.find(self.event, self.place)
+            found = merging.find(self.event, self.place)
+            pk, head = found.pk, found.head
             disposition = self.deciding.decide(pk, head)
             item = self._item(pk, head, disposition)
             try:
-                known = self.place.threads.commit(item, head, self._changes(item, head, disposition) | aliases)
+                changes = self._changes(item, head, disposition) | found.aliases
+                also = [*self._rated(pk, head, disposition), *self._search_rows(pk, head, changes)]
+                known = self.place.threads.commit(item, found.as_read, changes, also)
             except HeadMoved:
                 time.sleep(random.uniform(0, 0.05))
                 continue
             if known is None:
                 self._log(item, disposition)
+                sends.acknowledge(self.event, self.place.account)
                 self._act_and_list(item, disposition)
             else:
                 self._resume(known)
@@ -156,14 +173,32 @@ class Answering:
         inbox = self.place.inbox
         changes = policy.advance(
             self.event, head, disposition, sk=item["sk"], at_ms=item["at"], now_ms=self.now_ms, inbox=inbox.id,
-            window=channel.WINDOW,
+            window=channel.WINDOW, priority=self.place.playbook.priority,
         )  # fmt: skip
         changes["ttl"] = expiry(self.now_ms)
         if "due_at" in changes:
-            changes |= open_keys(item["pk"], changes["inbox"], inbox.shards, changes["due_at"], changes["opened_at"])
+            changes |= open_keys(item["pk"], changes["inbox"], inbox.shards, changes["urgent_at"], changes["opened_at"])
             if head and head.status is ThreadStatus.RESOLVED:
                 changes |= {"agenda_pk": None, "agenda_sk": None}
         return changes
+
+    def _rated(self, pk: str, head: ThreadHead | None, disposition: Disposition) -> list[Item]:
+        """A rating is kept with the resolution that it is for."""
+        if head is None or disposition.rating is None:
+            return []
+        return [Ratings(self.place.threads).answer(pk, head.episode, disposition.rating, self.now_ms)]
+
+    def _search_rows(self, pk: str, head: ThreadHead | None, changes: dict[str, Any]) -> list[Item]:
+        """What the thread is found by, from when it is handed to people; a name as soon as it is known."""
+        before = head.contact_name if head else None
+        name = changes.get("contact_name", before)
+        inbox, pepper = changes["inbox"], self.place.pepper
+        if "episode" in changes and changes["episode"] != (head.episode if head else 0):
+            writer = search.Writer(pepper, inbox, pk, changes["opened_at"], self.now_ms)
+            return writer.opened(name, head.tags if head else ())
+        if head is None or head.episode == 0 or name == before:
+            return []
+        return search.Writer(pepper, inbox, pk, search.began(head), self.now_ms).named(name, before)
 
     def _act_and_list(self, item: Item, disposition: Disposition) -> None:
         """The list comes after what the customer waits for, also where that has to come back."""
@@ -224,8 +259,9 @@ class Answering:
             raise RetryLater(wait / 1000, "reply not due")
         head = self.place.threads.head(item["pk"])
         if head is None:
-            raise LookupError("a stored event without its thread head")
-        if reason := policy.gone_stale(head, item["fence"], item["decided_at"], self.now_ms):
+            raise RetryLater(1, "the thread was erased")  # the next look drops the event
+        stale = policy.gone_stale(head, item["fence"], item["decided_at"], self.now_ms)
+        if reason := "restored" if item["decided_at"] <= config.epoch() else stale:
             sending.drop(item, reason)
             logger.info("reply dropped", extra={"thread_id": thread_name(item["pk"]), "reason": reason})
             return

@@ -59,6 +59,11 @@ class Story:
     def drain(self) -> None:
         self.world.stack.drain()
 
+    def resolve_and_drain(self) -> None:
+        """The question how it was goes the way of a composed text."""
+        self.ana.resolve(self.thread)
+        self.drain()
+
 
 @dataclass(frozen=True)
 class Scenario:
@@ -86,6 +91,19 @@ def answering(story: Story) -> None:
     story.answer()
 
 
+def answered(story: Story) -> None:
+    answering(story)
+    story.drain()
+    story.thread = story.ana.show(story.thread)["thread"]
+
+
+def resolved(story: Story) -> None:
+    answered(story)
+    story.ana.resolve(story.thread)
+    story.drain()
+    story.write("5")
+
+
 SCENARIOS = {
     "plain": Scenario(plain, Story.drain, events=2, texts=1),
     "reply": Scenario(leaving, Story.drain, events=2, texts=2),
@@ -95,6 +113,10 @@ SCENARIOS = {
     "agent pulls": Scenario(lambda story: story.wrote("Hello"), Story.pull, events=1, texts=1),
     "agent releases": Scenario(Story.pulled, lambda story: story.ana.do("release", story.thread), events=1, texts=1),
     "agent resolves": Scenario(Story.pulled, lambda story: story.ana.resolve(story.thread), events=1, texts=1),
+    "agent resolves and asks": Scenario(
+        answered, Story.resolve_and_drain, events=3, texts=3, again=Story.resolve_and_drain
+    ),
+    "rating": Scenario(resolved, Story.drain, events=4, texts=4),
 }
 
 
@@ -147,7 +169,10 @@ class Stage:
         events, head = world.events(story.pk), world.head(story.pk)
         got = [sent.text for sent in world.sandbox.graph.sent if sent.to == story.contact]
         recorded = {item["reply_text"] for item in events if item["reply"] == "sent"}
+        rated = [item for item in events if item.get("rule") == "rating"]
+        ratings = [item for item in world.items(story.pk) if "csat_score" in item]
         rules = {
+            "N1 a rating is kept with its resolution": len(rated) == len(ratings),
             "N1 stored once": len(events) == scenario.events,
             "N2, N3, N7 sent at most once": len(got) == len(set(got)) <= scenario.texts,
             "N4 every reply is settled": {item["reply"] for item in events} <= {"none", *SETTLED},

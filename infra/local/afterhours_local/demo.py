@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from afterhours_local import sandbox
-from afterhours_local.agent import new_ulid
+from afterhours_local.agent_api_client import new_ulid
 from afterhours_local.output import plain
 from afterhours_local.platforms.graph_webhooks import sign
 from afterhours_local.sandbox import Sandbox
@@ -114,7 +114,9 @@ class Demo:
         self.sandbox.graph.deliver_pending()
         self.settle()
         resolved = agent.post(f"{path}/resolve", body)
-        self.tell("Ana resolves", came_in=f"POST {path}/resolve → {resolved['thread']['status']}")
+        self.settle()
+        self.tell("Ana resolves: how was it?", came_in=f"POST {path}/resolve → {resolved['thread']['status']}")
+        self.deliver("the customer taps a number: nobody needs to look", "8-rates", minutes=1)
         self.show_thread("The thread as stored", agent.get(path))
 
     # What is shown

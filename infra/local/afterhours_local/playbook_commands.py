@@ -60,7 +60,7 @@ def texts(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a page with every text in every language in 40 situations, for a native speaker to review."""
+    """Write a page with every text in every language in 42 situations, for a native speaker to review."""
     from afterhours.phrasebook import LANGUAGES
 
     from afterhours_local import texts_page

@@ -21,6 +21,7 @@ SWITCHES = {
     TextKind.AWAY_HOLIDAY: "away",
     TextKind.AWAY_BREAK: "away",
 }
+CSAT = {TextKind.CSAT_QUESTION, TextKind.CSAT_THANKS}
 # Letters beyond the basic plane are the longest in every unit that a platform counts in.
 _LONGEST_NAME = "\U00020000" * texts.NAME_LIMIT
 # Every way to say when: today, tomorrow, a day of this week, all the dates of a year; at an hour of two figures.
@@ -99,6 +100,8 @@ def all_texts(playbook: Playbook) -> Iterator[Text]:
 
 
 def _goes_out(playbook: Playbook, kind: TextKind, channel: str) -> bool:
+    if kind in CSAT and not playbook.csat.ask:
+        return False
     replies, on = playbook.replies, playbook.on(channel)
     match SWITCHES.get(kind):
         case "instant":

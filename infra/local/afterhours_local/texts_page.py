@@ -173,6 +173,8 @@ SITUATIONS = (
     _situation("Opted in again", TextKind.OPT_IN_CONFIRM, MONDAY),
     _situation("The sentence that discloses automation", TextKind.DISCLOSURE, MONDAY),
     _situation("In public, after a private answer", TextKind.PRIVATE_NOTE, MONDAY),
+    _situation("A person has resolved the thread", TextKind.CSAT_QUESTION, MONDAY),
+    _situation("The customer has answered with a number", TextKind.CSAT_THANKS, MONDAY, disclose=False),
     _situation(
         "A name in Arabic, a brand in Cyrillic, full values",
         TextKind.AWAY,

@@ -71,6 +71,8 @@ class TextKind(StrEnum):
     OPT_IN_CONFIRM = "opt_in_confirm"
     DISCLOSURE = "disclosure"  # a sentence for other texts
     PRIVATE_NOTE = "private_note"  # in public, when the answer went to the private inbox
+    CSAT_QUESTION = "csat_question"  # after a person has resolved the thread
+    CSAT_THANKS = "csat_thanks"
 
 
 Seven = Annotated[tuple[str, ...], Field(min_length=7, max_length=7)]  # Monday first
