@@ -60,6 +60,13 @@ def test_a_right_file_is_read_with_its_playbooks(files: Path) -> None:
         ('messenger, id: "1234567890"', "whatsapp, id: '106540352242922'", 6, "accounts[1]", "first on line 5"),
         ("{id: sales", "{id: support", 10, "inboxes[1]", "support stands twice; first on line 9"),
         ("ivo@example.org", "ANA@example.org", 10, "inboxes[1].agents[1].email", "stands twice"),
+        ("agents: [{email: Ana", "notify: {slack: 'https://hooks.slack.com/services/T0/B0/x'}, agents: [{email: Ana", 9,
+         "inboxes[0].notify.slack", "must say where the secret is"),
+        ("agents: [{email: Ana", "notify: {every: 30s}, agents: [{email: Ana", 9, "inboxes[0].notify.every", "60"),
+        ("agents: [{email: Ana", "notify: {every: 5}, agents: [{email: Ana", 9, "inboxes[0].notify.every", "duration"),
+        ("agents: [{email: Ana", "notify: {mail: x}, agents: [{email: Ana", 9, "inboxes[0].notify.mail", "known here"),
+        ("agents: [{email: Ana", "notify: {page: 'https://a.example/?x=<!channel>'}, agents: [{email: Ana", 9,
+         "inboxes[0].notify.page", "must be an address"),
         ("role: lead", "role: boss", 9, "inboxes[0].agents[0].role", "'agent', 'lead' or 'admin'"),
         ("ivo@example.org", "ivo", 10, "inboxes[1].agents[1].email", "must be an e-mail address"),
         ("playbook: hotel.playbook.yaml", "playbook: motel.yaml", 9, "inboxes[0].playbook", "there is no file"),
@@ -175,6 +182,41 @@ def test_secrets_come_from_the_environment_and_from_files(files: Path) -> None:
     values = config.load(files).secret_values(SECRETS)
     assert values["env:WA_TOKEN"] == "the-whatsapp-token"
     assert values["file:page.token"] == "the-page-token"
+
+
+WEBHOOK = "https://hooks.slack.com/services/T00000000/B00000000/abcDEF123"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://hooks.slack.com/services/T00000000/B00000000/abcDEF123",
+        "https://hooks.slack.com.evil.example/services/T00000000/B00000000/abcDEF123",
+        "https://evil.example/services/T00000000/B00000000/abcDEF123",
+        "https://hooks.slack.com/services/T00000000/B00000000/abcDEF123?x",
+        "https://hooks.slack.com/elsewhere",
+    ],
+)
+def test_a_webhook_that_is_none_of_slacks_is_named_by_line_and_field_and_not_shown(files: Path, address: str) -> None:
+    spoil(files, "agents: [{email: Ana", "notify: {slack: env:HOOK}, agents: [{email: Ana")
+    with pytest.raises(config.ConfigError) as caught:
+        config.load(files).secret_values({**SECRETS, "HOOK": address})
+    [problem] = caught.value.problems
+    assert (problem.line, problem.field) == (9, "inboxes[0].notify.slack")
+    checked = run(app, ["config", "check", str(files)], env={"HOOK": address})
+    assert checked.exit_code == 2
+    assert "afterhours.yaml:9: inboxes[0].notify.slack: the secret is not an address of Slack's" in checked.stderr
+    for said in (str(problem), checked.stdout, checked.stderr):
+        assert address not in said
+
+
+def test_a_check_needs_no_webhook_and_takes_a_right_one(files: Path) -> None:
+    spoil(files, "agents: [{email: Ana", "notify: {slack: env:HOOK, every: 10m}, agents: [{email: Ana")
+    for environ in ({"HOOK": WEBHOOK}, {}):
+        checked = run(app, ["config", "check", str(files)], env=environ)
+        assert checked.exit_code == 0
+        assert "env:HOOK" in checked.stdout
+        assert WEBHOOK not in checked.stdout
 
 
 def test_check_lists_the_secrets_that_a_push_reads(files: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
-from afterhours.models import Account, Inbox
+from afterhours.models import Account, Inbox, Notices
 from afterhours.playbook import Playbook
 from afterhours.stores.dynamo import from_item, to_item
 from afterhours_local import config
@@ -137,6 +137,42 @@ def test_secrets_are_secure_strings_the_current_one_first(stack: Stack, files: P
     assert json.loads(stored["token/messenger/1234567890"]) == {"token": "the-page-token"}
     assert "token/webchat/shop" not in stored
     assert len(bytes.fromhex(stored["pepper"])) == 32
+
+
+WEBHOOK = "https://hooks.slack.com/services/T00000000/B00000000/abcDEF123"
+
+
+def test_notices_are_stored_with_the_inbox_and_their_webhook_as_a_secret(stack: Stack, files: Path) -> None:
+    plain, environ = files.read_text(), {**SECRETS, "HOOK": WEBHOOK}
+    wanted = "notify: {slack: env:HOOK, every: 10m, page: 'https://api.example.org/inbox'}, agents: [{email: Ana"
+    files.write_text(plain.replace("agents: [{email: Ana", wanted))
+    stack.push(files, environ=environ)
+    assert json.loads(stack.parameters()["notify/support"]) == {"slack": WEBHOOK}
+    support, sales = (Inbox.model_validate(fields(item)) for item in reversed(stack.items("INBOX")))
+    assert support.notices == Notices(every_s=600, slack=True, page="https://api.example.org/inbox")
+    assert sales.notices is None
+    assert {change.action for change in stack.push(files, environ=environ)} == {Action.UNCHANGED}
+
+    files.write_text(plain.replace("agents: [{email: Ana", "notify: {}, agents: [{email: Ana"))
+    said = actions(stack.push(files))
+    assert said[f"secret /{STACK}/notify/support"] == Action.EXTRA
+    stack.push(files, prune=True)
+    assert "notify/support" not in stack.parameters()
+    assert [Inbox.model_validate(fields(item)).notices for item in stack.items("INBOX")] == [None, Notices()]
+
+
+def test_only_a_local_stack_posts_to_another_host_than_slacks(stack: Stack, files: Path) -> None:
+    files.write_text(
+        files.read_text().replace("agents: [{email: Ana", "notify: {slack: env:HOOK}, agents: [{email: Ana")
+    )
+    environ = {**SECRETS, "HOOK": WEBHOOK}
+    stack.push(files, environ=environ, api_bases={"slack": "http://127.0.0.1:9"})
+    support = Inbox.model_validate(fields(stack.items("INBOX")[1]))
+    assert support.notices == Notices(slack=True, slack_base="http://127.0.0.1:9")
+
+
+def fields(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if name not in ("pk", "sk")}
 
 
 def test_a_second_push_changes_nothing(stack: Stack, files: Path) -> None:

@@ -61,6 +61,10 @@ class Clients:
         return self._session.client("ssm", endpoint_url=self._url, config=_CONFIG)
 
     @cached_property
+    def sns(self) -> Any:
+        return self._session.client("sns", endpoint_url=self._url, config=_CONFIG)
+
+    @cached_property
     def cognito(self) -> "CognitoIdentityProviderClient":
         return self._session.client("cognito-idp", endpoint_url=self._url, config=_CONFIG)
 

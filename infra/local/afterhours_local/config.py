@@ -5,12 +5,14 @@ Secrets are never written into these files: a reference says where one is (`env:
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from afterhours import section
+from afterhours import channels, section
+from afterhours.channels import slack
 from afterhours.playbook import Playbook
 from afterhours.schedule import days
 from pydantic import BaseModel, ValidationError
@@ -18,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 from afterhours_local import playbook_check, playbook_texts, yaml_lines
 from afterhours_local.config_entries import AccountEntry, AppEntry, File, InboxEntry, playbook_id
 
+SENDS_WITH_A_TOKEN = {"meta", "telegram", "line"}
 MAX_SECRET_BYTES = 1200  # two of them and a verify token fit a standard parameter of 4 KB
 
 M = TypeVar("M", bound=BaseModel)
@@ -54,6 +57,7 @@ class Configuration:
     accounts: tuple[AccountEntry, ...]
     inboxes: tuple[InboxEntry, ...]
     playbooks: Mapping[str, Playbook] = field(default_factory=dict)
+    slack_lines: Mapping[int, int] = field(default_factory=dict)  # by the inbox's index, for mistakes in the secret
 
     @cached_property
     def agents(self) -> dict[str, dict[str, str]]:
@@ -70,6 +74,7 @@ class Configuration:
             if app.verify_token:
                 yield app.verify_token
         yield from (account.token for account in self.accounts if account.token)
+        yield from (inbox.notify.slack for inbox in self.inboxes if inbox.notify and inbox.notify.slack)
 
     def secret_values(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Reference -> secret. Raises ConfigError naming every one that is missing, empty or cannot be one."""
@@ -80,8 +85,31 @@ class Configuration:
                 values[reference] = _fetch(reference, self.path.parent, environ)
             except LookupError as error:
                 problems.append(Problem(str(self.path), 0, reference, str(error.args[0])))
+        problems += self.unfit(values)
         if problems:
             raise ConfigError(problems)
+        return values
+
+    def unfit(self, values: Mapping[str, str]) -> list[Problem]:
+        """What is wrong with these of the secrets; they are not shown."""
+        message = "the secret is not an address of Slack's such as https://hooks.slack.com/services/T…/B…/…"
+        webhooks = {
+            index: values.get(inbox.notify.slack)
+            for index, inbox in enumerate(self.inboxes)
+            if inbox.notify and inbox.notify.slack
+        }
+        return [
+            Problem(str(self.path), self.slack_lines.get(index, 0), f"inboxes[{index}].notify.slack", message)
+            for index, webhook in webhooks.items()
+            if webhook is not None and not slack.is_webhook(webhook)
+        ]
+
+    def known_values(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Reference -> secret, of those that are here."""
+        values: dict[str, str] = {}
+        for reference in dict.fromkeys(self.references()):
+            with suppress(LookupError):
+                values[reference] = _fetch(reference, self.path.parent, environ)
         return values
 
 
@@ -110,7 +138,10 @@ def load(path: Path) -> Configuration:
             problems.extend(error.problems)
     if problems:
         raise ConfigError(problems)
-    return Configuration(path, entries.apps, entries.accounts, entries.inboxes, playbooks)
+    slack_lines = {
+        index: document.line_of(("inboxes", index, "notify", "slack")) for index in range(len(entries.inboxes))
+    }
+    return Configuration(path, entries.apps, entries.accounts, entries.inboxes, playbooks, slack_lines)
 
 
 def load_playbook(file: Path, name: str = "") -> Playbook:
@@ -237,7 +268,9 @@ def _account(account: AccountEntry, apps: tuple[AppEntry, ...], inboxes: set[str
         yield "app", f"{account.channel} needs an app of source {account.source}; {account.app} is one of {sources[0]}"
     if account.inbox not in inboxes:
         yield "inbox", f"there is no inbox {account.inbox}; known: {', '.join(sorted(inboxes))}"
-    if account.source == "meta" and not account.token:
+    if channels.channel(account.channel).ONE_ACCOUNT and account.id != account.app:
+        yield "id", f"must be {account.app}: an app of {account.source} has one account, which is called as the app is"
+    if account.source in SENDS_WITH_A_TOKEN and not account.token:
         yield "token", "is missing; without it nothing can be sent: env:NAME"
     if account.source == "webchat" and account.token:
         yield "token", "is not used by webchat; remove it"

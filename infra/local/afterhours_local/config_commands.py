@@ -26,8 +26,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on s
 
 @app.command(epilog="Example: afterhours config check afterhours.yaml")
 def check(file: FileArgument, as_json: JsonOption = False) -> None:
-    """Read the file and its playbooks and name every mistake; needs no secrets and no stack."""
+    """Read the file and its playbooks and name every mistake; needs no stack, and of secrets takes what is here."""
     found = load_or_stop(file, as_json=as_json)
+    if problems := found.unfit(found.known_values(os.environ)):
+        from afterhours_local.config import ConfigError
+
+        stop_for(ConfigError(problems), as_json=as_json)
     counts = {
         "apps": len(found.apps),
         "accounts": len(found.accounts),
@@ -167,7 +171,7 @@ def _deployed(stack: str) -> Target:
 
 def _local() -> Target:
     from afterhours_local.clients import Clients
-    from afterhours_local.sandbox import GRAPH_CHANNELS
+    from afterhours_local.sandbox import FAKED
     from afterhours_local.stack_config import Resources
 
     try:
@@ -177,7 +181,7 @@ def _local() -> Target:
     if running is None:
         output.stop("no local stack is up: start `afterhours run` first")
     clients = Clients(running.engine_url, dynamodb_url=running.dynamodb_url)
-    fake = dict.fromkeys(GRAPH_CHANNELS, running.platforms_url)
+    fake = dict.fromkeys(FAKED, running.platforms_url)
     return Target(Resources.of(running.stack, running.physical_ids), clients, fake)
 
 

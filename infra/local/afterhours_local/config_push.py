@@ -36,11 +36,15 @@ def push(
     prune: bool = False,
     dry_run: bool = False,
 ) -> list[Change]:
-    """Bring the stack to the configuration. `api_bases` (channel -> URL) are for the local stack, which alone honours
-    them; without `invite` no e-mail goes out to new agents. Raises ConfigError before the first write, PushConflict.
-    """
+    """Bring the stack to the configuration. `api_bases` (channel or "slack" -> URL) are for the local stack, which
+    alone honours them; without `invite` no e-mail goes out to new agents. Raises ConfigError before the first write,
+    PushConflict."""
     values = config.secret_values(environ)
-    parameters = {**_app_parameters(config, values), **_token_parameters(config, values)}
+    parameters = {
+        **_app_parameters(config, values),
+        **_token_parameters(config, values),
+        **_notify_parameters(config, values),
+    }
     bodies = {name: playbook_body(book, today) for name, book in config.playbooks.items()}
     _fits(config, parameters, bodies)
     stack = StackConfig(resources, clients, dry_run=dry_run)
@@ -84,7 +88,8 @@ def _steps(
     for inbox in config.inboxes:
         change, queue_url = stack.human_queue(inbox.id)
         yield change
-        yield stack.item("inbox", inbox.id, "INBOX", inbox.id, _inbox(inbox, queue_url).model_dump(mode="json"))
+        fields = _inbox(inbox, queue_url, api_bases.get("slack")).model_dump(mode="json", exclude_none=True)
+        yield stack.item("inbox", inbox.id, "INBOX", inbox.id, fields)
     subs = []
     for email, inboxes in config.agents.items():
         change, sub = stack.user(email, invite=invite)
@@ -122,6 +127,14 @@ def _token_parameters(config: Configuration, values: Mapping[str, str]) -> dict[
     }
 
 
+def _notify_parameters(config: Configuration, values: Mapping[str, str]) -> dict[str, str]:
+    return {
+        f"notify/{inbox.id}": json.dumps({"slack": values[inbox.notify.slack]})
+        for inbox in config.inboxes
+        if inbox.notify and inbox.notify.slack
+    }
+
+
 def _fits(config: Configuration, parameters: Mapping[str, str], bodies: Mapping[str, str]) -> None:
     problems = [
         Problem(str(config.path), 0, name, f"is longer than the {MAX_PARAMETER_BYTES} bytes of a parameter")
@@ -139,8 +152,18 @@ def _oversized(bodies: Mapping[str, str]) -> Iterator[Problem]:
             yield Problem(f"playbook {name}", 0, "", f"is larger than {MAX_BODY_BYTES:,} bytes, compressed")
 
 
-def _inbox(inbox: InboxEntry, queue_url: str) -> models.Inbox:
-    return models.Inbox(id=inbox.id, playbook=inbox.playbook_id, queue_url=queue_url, shards=inbox.shards)
+def _inbox(inbox: InboxEntry, queue_url: str, slack_base: str | None) -> models.Inbox:
+    notices = None
+    if wanted := inbox.notify:
+        notices = models.Notices(
+            every_s=wanted.every,
+            slack=wanted.slack is not None,
+            page=wanted.page,
+            slack_base=slack_base if wanted.slack else None,
+        )
+    return models.Inbox(
+        id=inbox.id, playbook=inbox.playbook_id, queue_url=queue_url, shards=inbox.shards, notices=notices
+    )
 
 
 def _account(account: AccountEntry, api_bases: Mapping[str, str]) -> models.Account:

@@ -235,7 +235,7 @@ class StackConfig:
 
     def extra_parameters(self, known: Mapping[str, str], *, prune: bool) -> Iterator[Change]:
         ssm, stack = self.clients.ssm, self.resources.stack
-        for kind in ("app", "token"):
+        for kind in ("app", "token", "notify"):
             pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=f"/{stack}/{kind}/", Recursive=True)
             for name in [found["Name"] for page in pages for found in page["Parameters"]]:
                 if name.removeprefix(f"/{stack}/") in known:
