@@ -313,8 +313,8 @@ def test_whatsapp_addresses_a_customer_without_phone_number() -> None:
 
 
 def test_whatsapp_quotes_and_offers_buttons() -> None:
-    five = tuple(QuickReply(id=str(number), title=str(number)) for number in range(5))
-    received, _ = request_of(whatsapp, outgoing(reply_to_id="wamid.1", quick_replies=REPLIES + five))
+    third = QuickReply(id="0", title="0")
+    received, _ = request_of(whatsapp, outgoing(reply_to_id="wamid.1", quick_replies=(*REPLIES, third)))
     assert received.json["context"] == {"message_id": "wamid.1"}
     assert received.json["type"] == "interactive"
     assert received.json["interactive"] == {
@@ -328,6 +328,19 @@ def test_whatsapp_quotes_and_offers_buttons() -> None:
             ]
         },
     }
+
+
+def test_whatsapp_offers_more_than_three_choices_as_a_list_of_ten_at_most() -> None:
+    many = tuple(QuickReply(id=f"csat:1:{number}", title=f"{number}" * 25) for number in range(1, 12))
+    received, _ = request_of(whatsapp, outgoing(quick_replies=many[:5]))
+    rows = [{"id": f"csat:1:{number}", "title": f"{number}" * 24} for number in range(1, 6)]
+    assert received.json["interactive"] == {
+        "type": "list",
+        "body": {"text": OUTGOING.text},
+        "action": {"button": "11111111 – 55555555", "sections": [{"rows": rows}]},
+    }
+    received, _ = request_of(whatsapp, outgoing(quick_replies=many))
+    assert len(received.json["interactive"]["action"]["sections"][0]["rows"]) == 10
 
 
 def test_whatsapp_sends_a_long_text_rather_than_buttons() -> None:

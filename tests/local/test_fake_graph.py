@@ -1,5 +1,6 @@
 """The fake Graph API refuses what Meta refuses, and writes back what Meta writes."""
 
+import base64
 import hashlib
 import hmac
 import http.client
@@ -15,6 +16,7 @@ import pytest
 import requests
 from afterhours_local.platforms.faults import Fault
 from afterhours_local.platforms.graph import FakeAccount, FakeGraph
+from afterhours_local.platforms.graph_files import File
 from afterhours_local.platforms.server import GraphServer
 
 SECRET = "app-secret-of-the-test"
@@ -805,3 +807,89 @@ def test_a_page_in_a_browser_cannot_use_the_face(world: World) -> None:
 def test_a_request_without_a_length_or_too_long_is_refused(world: World) -> None:
     assert fetch(world, "POST", "/v25.0/me/messages", data=iter([b"{}"])).status_code == 411
     assert fetch(world, "POST", "/v25.0/me/messages", data=b" " * 1_000_001).status_code == 413
+
+
+# Files of customers
+
+PHOTO = File("image", b"\x89PNG and so on", "image/png", "photo.png")
+BEARER = {"Authorization": "Bearer wa-token"}
+
+
+def get(world: World, address: str, headers: dict[str, str] | None = None) -> requests.Response:
+    """The fake stands in for every host of the platform."""
+    parts = urlsplit(address)
+    place = f"{world.server.url}{parts.path}{'?' if parts.query else ''}{parts.query}"
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.get(place, headers=headers, timeout=5, allow_redirects=False)
+
+
+def media_id(world: World) -> str:
+    assert world.graph.say("whatsapp", NUMBER, PHONE, "Look", file=PHOTO).status == 200
+    [value] = world.hook.items()
+    image = value["messages"][0]["image"]
+    assert (image["caption"], image["mime_type"], image["filename"]) == ("Look", "image/png", "photo.png")
+    assert base64.b64decode(image["sha256"]) == hashlib.sha256(PHOTO.body).digest()
+    return str(image["id"])
+
+
+def address_of(world: World, channel: str) -> str:
+    account, contact = (PAGE, PSID) if channel == "messenger" else (IG, IGSID)
+    assert world.graph.say(channel, account, contact, "", file=PHOTO).status == 200
+    [item] = world.hook.items()
+    assert "text" not in item["message"]
+    [attachment] = item["message"]["attachments"]
+    assert attachment["type"] == "image"
+    return str(attachment["payload"]["url"])
+
+
+def test_whatsapps_media_id_leads_to_an_address_for_five_minutes(world: World) -> None:
+    number = media_id(world)
+    found = get(world, f"/v25.0/{number}", BEARER).json()
+    assert (found["id"], found["file_size"], found["mime_type"]) == (number, len(PHOTO.body), "image/png")
+    assert found["sha256"] == hashlib.sha256(PHOTO.body).hexdigest()
+    assert get(world, found["url"], BEARER).content == PHOTO.body
+    assert code(get(world, found["url"])) == (190, None)
+    assert code(get(world, found["url"], {"Authorization": "Bearer wrong"})) == (190, None)
+    assert get(world, found["url"], {"Authorization": "Bearer page-token"}).status_code == 404
+    assert get(world, found["url"].replace("hash=", "hash=f"), BEARER).status_code == 404
+    world.clock.ms += 5 * 60_000 + 1000
+    assert get(world, found["url"], BEARER).status_code == 404
+
+
+def test_a_media_id_is_known_for_seven_days_to_whoever_may_act_for_its_number(world: World) -> None:
+    path = f"/v25.0/{media_id(world)}"
+    assert code(get(world, path)) == (190, None)
+    assert code(get(world, path, {"Authorization": "Bearer wrong"})) == (190, None)
+    assert code(get(world, f"{path}?access_token=wa-token", BEARER)) == (190, None)
+    assert code(get(world, path, {"Authorization": "Bearer page-token"})) == (100, 33)
+    assert code(get(world, "/v25.0/4711", BEARER)) == (100, 33)
+    world.clock.ms += 7 * 24 * HOUR
+    assert get(world, path, BEARER).status_code == 200
+    world.clock.ms += 1
+    assert code(get(world, path, BEARER)) == (100, 33)
+
+
+@pytest.mark.parametrize("channel", ["messenger", "instagram"])
+def test_an_address_of_a_webhook_opens_its_file_for_a_while_and_takes_no_token(world: World, channel: str) -> None:
+    address = address_of(world, channel)
+    assert urlsplit(address).hostname in ("scontent.xx.fbcdn.net", "lookaside.fbsbx.com")
+    assert get(world, address).content == PHOTO.body
+    assert get(world, address, {"Authorization": "Bearer page-token"}).status_code == 400
+    spoilt_address = address.replace("oh=", "oh=f").replace("signature=", "signature=f")
+    assert get(world, spoilt_address).text == "URL signature mismatch"
+    world.clock.ms += 7 * 24 * HOUR + 1
+    expired = get(world, address)
+    assert (expired.status_code, expired.text) == (403, "URL signature expired")
+
+
+def test_people_can_let_a_customer_send_a_file(world: World) -> None:
+    file = {"type": "file", "base64": base64.b64encode(b"%PDF-1.7").decode(), "mime_type": "application/pdf"}
+    wish = {"channel": "whatsapp", "account": NUMBER, "contact": PHONE, "text": "", "file": file}
+    with requests.Session() as session:
+        session.trust_env = False
+        assert session.post(f"{world.server.url}/_fake/say", json=wish, timeout=5).json()["status"] == 200
+        for spoilt_file in ({}, "x", {**file, "base64": "é"}):
+            answer = session.post(f"{world.server.url}/_fake/say", json={**wish, "file": spoilt_file}, timeout=5)
+            assert answer.status_code == 400
+    assert world.hook.items()[0]["messages"][0]["type"] == "document"

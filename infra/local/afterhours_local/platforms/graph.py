@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from afterhours_local.platforms import faults, graph_webhooks
+from afterhours_local.platforms import faults, graph_files, graph_webhooks
 from afterhours_local.platforms.faults import Fault, Reply
 from afterhours_local.platforms.graph_deliveries import Deliveries, Post, Webhook, post_signed
+from afterhours_local.platforms.graph_files import File, Files
 from afterhours_local.platforms.graph_requests import (
     BSUID,
     GraphError,
@@ -23,6 +24,7 @@ from afterhours_local.platforms.graph_requests import (
     read_json,
     read_messaging,
     read_whatsapp,
+    refuse_token_in,
 )
 
 HOUR_MS = 3_600_000
@@ -79,7 +81,7 @@ class Said(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A request to a send endpoint that was read, whatever became of it. Headers hold tokens and are not kept."""
+    """A request that was read, whatever became of it. Headers hold tokens and are not kept."""
 
     method: str
     path: str
@@ -117,6 +119,7 @@ class FakeGraph:
         self._pair_free_at: dict[tuple[str, str], int] = {}
         self._second: dict[tuple[str, str], tuple[int, int]] = {}
         self._message_ids: set[str] = set()
+        self._files = Files(now_ms)
         self._faults: deque[Planned] = deque()
         self._sent: list[Sent] = []
         self._calls: list[Call] = []
@@ -160,6 +163,7 @@ class FakeGraph:
                 kept.clear()
             self._sent.clear()
             self._calls.clear()
+            self._files = Files(self._now_ms)
             self.deliveries = Deliveries(self._now_ms, self._post)
 
     # Customers
@@ -173,16 +177,19 @@ class FakeGraph:
         *,
         name: str | None = None,
         quick_reply: str | None = None,
+        file: File | None = None,
         at_ms: int | None = None,
     ) -> Said:
-        """A customer writes, or taps a quick reply: deliver it at once; what is not answered 200 is delivered again."""
+        """A customer writes, taps a quick reply or sends a file (the text may be empty then): deliver it at once; what
+        is not answered 200 is delivered again."""
         at = self._now_ms() if at_ms is None else at_ms
         with self._lock:
             known = self._known(channel, account)
             self._open_window(channel, account, contact, at)
             mid = self._new_id(channel, account, contact)
+            attached = (file.type, self._files.keep(channel, account, file)) if file else None
         body = graph_webhooks.customer_message(
-            channel, account, contact, mid, at, text=text, name=name, quick_reply=quick_reply
+            channel, account, contact, mid, at, text=text, name=name, quick_reply=quick_reply, attached=attached
         )
         return Said(mid, self.deliveries.deliver(self._webhook(known, body)))
 
@@ -238,20 +245,42 @@ class FakeGraph:
             return faults.refusal(error)
         return faults.as_json(200, json.dumps(answer, separators=(",", ":")).encode())
 
-    def _addressed(self, path: str, authorization: str) -> list[FakeAccount]:
-        """The accounts behind the path that the token opens; two where Messenger and Instagram share a Page."""
-        place, _, query = path.partition("?")
-        if "access_token=" in query:
-            # Stricter than the platform: query strings end in logs, so our contract is the header.
-            raise GraphError(190, "The access token must be in the Authorization header.", status=401)
-        match = re.fullmatch(r"/v[1-9][0-9]\.0/([0-9]+|me)/messages", place)
-        if match is None or query:
-            raise GraphError(2500, f"Unknown path components: {place}")
+    def show(self, path: str, headers: Mapping[str, str]) -> Reply:
+        """Judge one GET: what is known of a file of a customer's, or its bytes."""
+        try:
+            if path.startswith(graph_files.PATHS[1:]):
+                with self._lock:
+                    return self._files.download(path, headers)
+            refuse_token_in(path)
+            opened = self._opened(headers.get("authorization", ""))
+            accounts = [(account.channel, account.id) for account in opened]
+            with self._lock:
+                if path.startswith(graph_files.PATHS[0]):
+                    return self._files.media(path, accounts)
+                match = re.fullmatch(r"/v[1-9][0-9]\.0/([0-9]+)", path)
+                if match is None:
+                    raise GraphError(100, "Unsupported get request.", subcode=33)
+                return self._files.describe(match[1], accounts)
+        except GraphError as error:
+            return faults.refusal(error)
+
+    def _opened(self, authorization: str) -> list[FakeAccount]:
+        """The accounts that the token opens."""
         scheme, _, token = authorization.partition(" ")
         with self._lock:
             opened = [a for a in self._accounts.values() if scheme == "Bearer" and token and a.token == token]
         if not opened:
             raise GraphError(190, "Invalid OAuth access token - Cannot parse access token", status=401)
+        return opened
+
+    def _addressed(self, path: str, authorization: str) -> list[FakeAccount]:
+        """The accounts behind the path that the token opens; two where Messenger and Instagram share a Page."""
+        refuse_token_in(path)
+        place, _, query = path.partition("?")
+        match = re.fullmatch(r"/v[1-9][0-9]\.0/([0-9]+|me)/messages", place)
+        if match is None or query:
+            raise GraphError(2500, f"Unknown path components: {place}")
+        opened = self._opened(authorization)
         node = match[1]
         found = [a for a in opened if a.node == node or (node == "me" and a.channel != "whatsapp")]
         if not found:

@@ -58,11 +58,18 @@ def customer_message(
     text: str,
     name: str | None,
     quick_reply: str | None,
+    attached: tuple[str, dict[str, Any]] | None = None,
 ) -> bytes:
-    """A customer writes `text`, or taps the quick reply of that title whose id is `quick_reply`."""
+    """A customer writes `text`, or taps the quick reply of that title whose id is `quick_reply`; `attached` is the type
+    of a file and how it stands in the webhook."""
     if channel == "whatsapp":
-        return _whatsapp_message(account, contact, mid, at_ms, text=text, name=name, quick_reply=quick_reply)
-    message: dict[str, Any] = {"mid": mid, "text": text}
+        content = _whatsapp_content(text, quick_reply, attached)
+        return _whatsapp_message(account, contact, mid, at_ms, name=name, content=content)
+    message: dict[str, Any] = {"mid": mid}
+    if text:
+        message["text"] = text
+    if attached is not None:
+        message["attachments"] = [attached[1]]
     if quick_reply is not None:
         message["quick_reply"] = {"payload": quick_reply}
     item = {"sender": {"id": contact}, "recipient": {"id": account}, "timestamp": at_ms, "message": message}
@@ -105,8 +112,20 @@ def status(
     return whatsapp_body(account, {"statuses": [entry]})
 
 
+def _whatsapp_content(
+    text: str, quick_reply: str | None, attached: tuple[str, dict[str, Any]] | None
+) -> dict[str, Any]:
+    if attached is not None:
+        kind = "document" if attached[0] == "file" else attached[0]
+        return {"type": kind, kind: {**attached[1], **({"caption": text} if text else {})}}
+    if quick_reply is None:
+        return {"text": {"body": text}, "type": "text"}
+    reply = {"id": quick_reply, "title": text}
+    return {"type": "interactive", "interactive": {"type": "button_reply", "button_reply": reply}}
+
+
 def _whatsapp_message(
-    account: str, contact: str, wamid: str, at_ms: int, *, text: str, name: str | None, quick_reply: str | None
+    account: str, contact: str, wamid: str, at_ms: int, *, name: str | None, content: dict[str, Any]
 ) -> bytes:
     by_user_id = BSUID.fullmatch(contact)
     profile = {"profile": {"name": name or "Customer"}, "user_id" if by_user_id else "wa_id": contact}
@@ -114,10 +133,6 @@ def _whatsapp_message(
         "from_user_id" if by_user_id else "from": contact,
         "id": wamid,
         "timestamp": str(at_ms // 1000),
+        **content,
     }
-    if quick_reply is None:
-        message |= {"text": {"body": text}, "type": "text"}
-    else:
-        reply = {"id": quick_reply, "title": text}
-        message |= {"type": "interactive", "interactive": {"type": "button_reply", "button_reply": reply}}
     return whatsapp_body(account, {"contacts": [profile], "messages": [message]})

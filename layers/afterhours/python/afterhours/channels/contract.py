@@ -10,10 +10,11 @@ A *channel* reads one piece and sends one text. It runs in the worker.
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from afterhours.models import Account, Event, Outcome, Outgoing
+    from afterhours.models import Account, Attachment, Event, Outcome, Outgoing
 
 Piece = dict[str, Any]
 
@@ -32,10 +33,27 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What to say to a handshake: status, body, always text/plain."""
+    """What to say to a handshake."""
 
     status: int
     body: str
+    content_type: str = "text/plain; charset=utf-8"
+
+
+class Missing(StrEnum):
+    """Why there are no bytes of an attachment. Only `unavailable` may be tried again."""
+
+    NO_FILE = "no_file"  # nothing of the platform's: a place, a link to elsewhere
+    GONE = "gone"
+    TOO_LARGE = "too_large"
+    UNAVAILABLE = "unavailable"
+
+
+class NotFetched(NamedTuple):
+    """`reason` is a word of ours or an HTTP status, never text of strangers."""
+
+    missing: Missing
+    reason: str
 
 
 class Source(Protocol):
@@ -57,10 +75,14 @@ class Source(Protocol):
 
 class Channel(Protocol):
     SOURCE: str
+    ONE_ACCOUNT: bool  # an app of the platform's has one account, called as the app is, and no event names it
     TEXT_LIMIT: int  # in the platform's own unit, see text_units
+    TEXT_UNIT: str  # what text_units counts: code_points, utf16, bytes (of UTF-8) or weighted
     WINDOW: timedelta | None  # how long after the customer's last act we may write; None: for ever
     HUMAN_WINDOW: timedelta | None  # the same for what a person composed
-    CAPABILITIES: frozenset[str]  # of: quick_replies, receipts, correlator, private_reply, retry_key, in_process
+    CAPABILITIES: frozenset[str]  # of: quick_replies, receipts, correlator, private_reply, retry_key, in_process,
+    # public (what is sent can be read by all), attachments (what customers send can be fetched),
+    # acknowledge (the platform waits for a word after a tap)
 
     def normalise(self, piece: Piece) -> "Event":
         """Read one piece. Raises MalformedPayload where even the kind cannot be told."""
@@ -70,3 +92,14 @@ class Channel(Protocol):
 
     def send(self, account: "Account", token: str, outgoing: "Outgoing") -> "Outcome":
         """Post once. Never raises for what the platform or the network does."""
+
+    def fetch(self, account: "Account", token: str, attachment: "Attachment") -> "bytes | NotFetched":
+        """The bytes of what a customer sent, from the platform's own hosts only. With the capability `attachments`;
+        never raises for what the platform or the network does."""
+
+
+class Acknowledging(Protocol):
+    """What a channel with the capability `acknowledge` has as well."""
+
+    def acknowledge(self, account: "Account", token: str, event: "Event") -> None:
+        """Tell the platform once that a tap has arrived; best effort, never raises for what it or the network does."""

@@ -11,6 +11,7 @@ from afterhours.channels.meta_comments import Change, change_of
 from afterhours.models import Attachment, Event, Kind
 
 SOURCE = "meta"
+ONE_ACCOUNT = False
 CHANNEL = "facebook_comments"
 
 

@@ -97,7 +97,7 @@ def post_message(
     account: Account, token: str, *, host: str, node: str, payload: dict[str, Any], limits: Limits
 ) -> Outcome:
     """POST to the node's `messages`, once."""
-    if not (token.isascii() and token.isprintable() and token):
+    if not can_travel(token):
         return Outcome(result=Result.REFUSED, reason="token_invalid", account_problem=True)
     url = f"{host_of(account, host)}/{quote(account.api_version, safe='')}/{quote(node, safe='')}/messages"
     try:
@@ -108,6 +108,11 @@ def post_message(
     except Unconfirmed as error:
         return Outcome(result=Result.UNKNOWN, reason=str(error))
     return outcome_of(answer)
+
+
+def can_travel(token: str) -> bool:
+    """Can a header carry it?"""
+    return token.isascii() and token.isprintable() and token != ""
 
 
 def host_of(account: Account, host: str) -> str:

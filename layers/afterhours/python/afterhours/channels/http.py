@@ -1,4 +1,4 @@
-"""One POST of JSON, never repeated: either an answer, or certainly nothing sent, or nobody knows.
+"""One request, never repeated: either an answer, or certainly nothing sent, or nobody knows.
 
 requests is imported at the first send, for it costs a tenth of a second at the start of a function.
 """
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 @dataclass(frozen=True)
 class Limits:
-    """How long a send may take and how much of an answer is read."""
+    """How long a request may take and how much of an answer is read."""
 
     connect_s: float = 3.0
     total_s: float = 10.0
@@ -35,6 +35,10 @@ class Unconfirmed(Exception):
     """The request may have arrived; the reason is its only argument."""
 
 
+class TooLarge(Unconfirmed):
+    """The answer is longer than the limit; no more of it was read."""
+
+
 def post_json(url: str, payload: Mapping[str, Any], headers: Mapping[str, str], *, limits: Limits = LIMITS) -> Answer:
     """POST once, on a connection of its own. A redirect is an answer.
 
@@ -44,4 +48,11 @@ def post_json(url: str, payload: Mapping[str, Any], headers: Mapping[str, str], 
     from afterhours.channels import http_deadline
 
     body = json.dumps(payload).encode("ascii")
-    return http_deadline.exchange(url, body, {**headers, "Content-Type": "application/json"}, limits)
+    return http_deadline.exchange("POST", url, body, {**headers, "Content-Type": "application/json"}, limits)
+
+
+def get(url: str, headers: Mapping[str, str], *, limits: Limits) -> Answer:
+    """GET once, in the same way. Raises NotSent or Unconfirmed; TooLarge also for a declared length."""
+    from afterhours.channels import http_deadline
+
+    return http_deadline.exchange("GET", url, None, dict(headers), limits)

@@ -16,15 +16,15 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, NameResolutionError
 
-from afterhours.channels.http import Answer, Limits, NotSent, Unconfirmed
+from afterhours.channels.http import Answer, Limits, NotSent, TooLarge, Unconfirmed
 
 
-def exchange(url: str, body: bytes, headers: dict[str, str], limits: Limits) -> Answer:
-    """See http.post_json. No session: no redirects, cookies, proxies or anything else of the environment."""
+def exchange(method: str, url: str, body: bytes | None, headers: dict[str, str], limits: Limits) -> Answer:
+    """See http.post_json and get. No session: no redirects, cookies, proxies or anything else of the environment."""
     with Deadline(limits.total_s) as deadline:
         adapter = _Adapter(deadline)
         try:
-            request = requests.Request("POST", url, data=body, headers={**headers, "Accept-Encoding": "identity"})
+            request = requests.Request(method, url, data=body, headers={**headers, "Accept-Encoding": "identity"})
             # The deadline cuts the reading; the time-out here only bounds a single read, and later.
             timeout = (limits.connect_s, limits.total_s + 1)
             response = adapter.send(request.prepare(), stream=True, timeout=timeout, verify=True)
@@ -39,12 +39,14 @@ def exchange(url: str, body: bytes, headers: dict[str, str], limits: Limits) -> 
         if deadline.passed:  # a cut looks like the end of an answer without a length
             raise Unconfirmed("timeout")
     if len(read) > limits.answer_bytes:
-        raise Unconfirmed("answer_too_large")
+        raise TooLarge("answer_too_large")
     return Answer(response.status_code, {name.lower(): value for name, value in response.headers.items()}, read)
 
 
 def _read(response: requests.Response, limit: int) -> bytes:
-    """The body, or one byte more than the limit of it."""
+    """The body, or one byte more than the limit of it. Raises TooLarge at once for a declared length above it."""
+    if (response.raw.length_remaining or 0) > limit:
+        raise TooLarge("answer_too_large")
     read = bytearray()
     while len(read) <= limit and (part := response.raw.read(limit + 1 - len(read), decode_content=True)):
         read += part

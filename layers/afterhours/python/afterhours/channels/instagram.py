@@ -7,17 +7,21 @@ Contract: platforms/meta.md, section 4.
 from datetime import timedelta
 from typing import Any
 
-from afterhours.channels import graph, meta_messaging
+from afterhours.channels import graph, graph_media, meta_messaging
 from afterhours.channels.contract import Piece
 from afterhours.channels.http import LIMITS, Limits
 from afterhours.models import Account, Event, Outcome, Outgoing, Result
 
 SOURCE = "meta"
+ONE_ACCOUNT = False
 CHANNEL = "instagram"
-TEXT_LIMIT = 1000  # bytes of UTF-8
+TEXT_LIMIT = 1000
+TEXT_UNIT = "bytes"
 WINDOW: timedelta | None = timedelta(hours=24)
 HUMAN_WINDOW: timedelta | None = timedelta(days=7)  # with the HUMAN_AGENT tag
-CAPABILITIES = frozenset({"quick_replies", "receipts"})  # nothing of ours comes back: echoes are known by `mid`
+CAPABILITIES = frozenset({"quick_replies", "receipts", "attachments"})  # no correlator: echoes are known by `mid`
+
+fetch = graph_media.fetch_by_address
 
 
 def normalise(piece: Piece) -> Event:

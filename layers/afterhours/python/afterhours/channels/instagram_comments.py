@@ -9,6 +9,7 @@ from afterhours.channels.meta_comments import Change, change_of
 from afterhours.models import Event, Kind
 
 SOURCE = "meta"
+ONE_ACCOUNT = False
 CHANNEL = "instagram_comments"
 
 _COMMENT_FIELDS = {"comments": "add", "live_comments": "live"}

@@ -6,17 +6,21 @@ Contract: platforms/meta.md, section 2.
 from datetime import timedelta
 from typing import Any
 
-from afterhours.channels import graph, meta_messaging
+from afterhours.channels import graph, graph_media, meta_messaging
 from afterhours.channels.contract import Piece
 from afterhours.channels.http import LIMITS, Limits
 from afterhours.models import Account, Event, Outcome, Outgoing
 
 SOURCE = "meta"
+ONE_ACCOUNT = False
 CHANNEL = "messenger"
-TEXT_LIMIT = 2000  # code points
+TEXT_LIMIT = 2000
+TEXT_UNIT = "code_points"
 WINDOW: timedelta | None = timedelta(hours=24)
 HUMAN_WINDOW: timedelta | None = timedelta(days=7)  # with the HUMAN_AGENT tag
-CAPABILITIES = frozenset({"quick_replies", "receipts", "correlator"})
+CAPABILITIES = frozenset({"quick_replies", "receipts", "correlator", "attachments"})
+
+fetch = graph_media.fetch_by_address
 
 
 def normalise(piece: Piece) -> Event:

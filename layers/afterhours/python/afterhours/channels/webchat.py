@@ -8,7 +8,9 @@ from afterhours.channels.contract import MalformedPayload, Piece
 from afterhours.models import Account, Event, Kind, Outcome, Outgoing, Result, event_key
 
 SOURCE = "webchat"
+ONE_ACCOUNT = False
 TEXT_LIMIT = 4000
+TEXT_UNIT = "code_points"
 WINDOW = None
 HUMAN_WINDOW = None
 CAPABILITIES = frozenset({"in_process"})  # no platform, no token

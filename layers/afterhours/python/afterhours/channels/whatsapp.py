@@ -9,27 +9,33 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from afterhours.channels import graph, untrusted
+from afterhours.channels import graph, graph_media, untrusted
 from afterhours.channels.calling_codes import language_of
 from afterhours.channels.contract import MalformedPayload, Piece
 from afterhours.channels.http import LIMITS, Limits
 from afterhours.channels.meta import WHATSAPP_FIELDS, part_of
-from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing, event_key
+from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing, QuickReply, event_key
 
 SOURCE = "meta"
+ONE_ACCOUNT = False
 CHANNEL = "whatsapp"
-TEXT_LIMIT = 4096  # code points
+TEXT_LIMIT = 4096
+TEXT_UNIT = "code_points"
 WINDOW: timedelta | None = timedelta(hours=24)
 HUMAN_WINDOW: timedelta | None = timedelta(hours=24)  # no tag for people here: templates only
-CAPABILITIES = frozenset({"quick_replies", "receipts", "correlator"})
+CAPABILITIES = frozenset({"quick_replies", "receipts", "correlator", "attachments"})
 
 _BSUID = re.compile(r"[A-Z]{2}\.\S+")
 _MEDIA = ("image", "video", "audio", "voice", "document", "sticker")
 _MAX_BUTTONS = 3
 _MAX_BUTTON_TITLE = 20
+_MAX_ROWS = 10
+_MAX_ROW_TITLE = 24
 _MAX_TEXT_WITH_BUTTONS = 1024
 
 Fields = dict[str, Any]  # arguments of Event
+
+fetch = graph_media.fetch_by_id
 
 
 def normalise(piece: Piece) -> Event:
@@ -284,10 +290,21 @@ def _request(outgoing: Outgoing) -> dict[str, Any]:
     if outgoing.reply_to_id:
         request["context"] = {"message_id": outgoing.reply_to_id}
     if outgoing.quick_replies and len(outgoing.text) <= _MAX_TEXT_WITH_BUTTONS:
-        buttons = [
-            {"type": "reply", "reply": {"id": quick.id, "title": quick.title[:_MAX_BUTTON_TITLE]}}
-            for quick in outgoing.quick_replies[:_MAX_BUTTONS]
-        ]
-        interactive = {"type": "button", "body": {"text": outgoing.text}, "action": {"buttons": buttons}}
+        choice = _buttons if len(outgoing.quick_replies) <= _MAX_BUTTONS else _list
+        interactive = {"body": {"text": outgoing.text}, **choice(outgoing.quick_replies)}
         return {**request, "type": "interactive", "interactive": interactive}
     return {**request, "type": "text", "text": {"body": outgoing.text, "preview_url": False}}
+
+
+def _buttons(choices: tuple[QuickReply, ...]) -> dict[str, Any]:
+    buttons = [
+        {"type": "reply", "reply": {"id": choice.id, "title": choice.title[:_MAX_BUTTON_TITLE]}} for choice in choices
+    ]
+    return {"type": "button", "action": {"buttons": buttons}}
+
+
+def _list(choices: tuple[QuickReply, ...]) -> dict[str, Any]:
+    """More than fit beside a text, behind one button; from the first to the last says in any language what it opens."""
+    rows = [{"id": choice.id, "title": choice.title[:_MAX_ROW_TITLE]} for choice in choices[:_MAX_ROWS]]
+    opens = f"{rows[0]['title'][:8]} – {rows[-1]['title'][:8]}"
+    return {"type": "list", "action": {"button": opens, "sections": [{"rows": rows}]}}

@@ -1,0 +1,266 @@
+"""A customer sends a file, an agent looks at it: the bytes come through our API, and neither token nor address does."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from afterhours.stores import secrets
+from afterhours.stores.dynamo import to_item
+from afterhours_local.http_event import HttpRequest
+from afterhours_local.platforms.graph_files import FILE_URL_MS, MEDIA_ID_MS, File
+from botocore.exceptions import EndpointConnectionError
+from counting import failing
+from test_pictures import gif, jpeg, lossy, png
+from world import ACCOUNTS, ANA, IVO, PASSWORD, PETRA, WHATSAPP, World
+
+GUEST = "7415500923317748"
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+HTML = b"<!doctype html><script>alert(1)</script>"
+CHANNELS = ["whatsapp", "messenger", "instagram"]
+
+
+class Look:
+    """An answer of the API: status, headers, bytes."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def code(self) -> str:
+        assert self.headers["content-type"] == "application/problem+json"
+        return str(json.loads(self.body)["code"])
+
+
+def send(world: World, file: File, *, channel: str = "whatsapp", text: str = "") -> dict[str, Any]:
+    """The customer sends a file; the entry that the agents see of it."""
+    contact = PETRA if channel == "whatsapp" else GUEST
+    assert world.sandbox.graph.say(channel, ACCOUNTS[channel], contact, text, file=file).status == 200
+    world.stack.drain()
+    timeline = world.agent(ANA).call("GET", f"/api/threads/{world.name(contact, channel)}")[1]["timeline"]
+    return dict(next(entry for entry in reversed(timeline) if entry["attachments"]))
+
+
+def look(
+    world: World, entry: dict[str, Any], *, channel: str = "whatsapp", index: str = "0", token: str | None = None
+) -> Look:
+    """An agent asks for the file, as the page does: `#` percent-encoded."""
+    name = world.name(PETRA if channel == "whatsapp" else GUEST, channel)
+    path = f"/api/threads/{name}/attachments/{quote(entry['id'], safe='')}/{index}"
+    bearer = world.agent(ANA).token if token is None else token
+    answer = world.stack.answer(HttpRequest("GET", path, (("authorization", f"Bearer {bearer}"),)))
+    return Look(answer.status, dict(answer.headers), answer.body)
+
+
+PHOTO = File("image", png(640, 480), "image/png")
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_an_agent_sees_the_picture_that_a_customer_sent(world: World, channel: str) -> None:
+    entry = send(world, PHOTO, channel=channel, text="Look")
+    [attachment] = entry["attachments"]
+    assert (attachment["type"], attachment["available"]) == ("image", True)
+    assert attachment.keys() == {"type", "name", "mime_type", "available"}
+    seen = look(world, entry, channel=channel)
+    assert (seen.status, seen.body) == (200, PHOTO.body)
+    assert seen.headers["content-type"] == "image/png"
+    assert seen.headers["content-disposition"] == "inline"
+
+
+@pytest.mark.parametrize(
+    ("body", "mime_type"),
+    [
+        (png(1, 1), "image/png"),
+        (jpeg(640, 480), "image/jpeg"),
+        (gif(64, 64), "image/gif"),
+        (lossy(64, 64), "image/webp"),
+    ],
+)
+def test_a_picture_is_what_its_bytes_say_whatever_the_customer_calls_it(
+    world: World, body: bytes, mime_type: str
+) -> None:
+    seen = look(world, send(world, File("file", body, "text/html", "page.html")))
+    assert (seen.headers["content-type"], seen.headers["content-disposition"]) == (mime_type, "inline")
+
+
+@pytest.mark.parametrize(
+    ("file", "named"),
+    [
+        (File("image", SVG, "image/svg+xml", "logo.svg"), "logo.svg"),
+        (File("image", SVG, "image/png"), "image"),
+        (File("file", HTML, "text/html", "page.html"), "page.html"),
+        (File("image", HTML, "image/jpeg"), "image"),
+        (File("image", png(50_000, 50_000), "image/png"), "image"),
+        (File("file", b"%PDF-1.7", "application/pdf", "račun.pdf"), "ra_un.pdf"),
+        (File("file", b"MZ", name="photo\u202egpj.exe"), "photogpj.exe"),
+        (File("file", b"MZ", name="../../etc/passwd"), "_.._etc_passwd"),
+        (File("file", b"MZ", name='a"; filename="b.html'), "a_; filename=_b.html"),
+        (File("file", b"MZ", name="a\r\nset-cookie: b=c.txt"), "aset-cookie_ b=c.txt"),
+        (File("file", b"MZ", name="x" * 150 + ".pdf"), "x" * 100 + ".pdf"),
+        (File("file", b"MZ", name="\u200f. ."), "document"),
+        (File("file", b"MZ", name="<img src=x onerror=alert(1)>.png"), "_img src=x onerror=alert(1)_.png"),
+    ],
+)
+def test_everything_else_is_a_download_under_a_harmless_name(world: World, file: File, named: str) -> None:
+    seen = look(world, send(world, file))
+    assert (seen.status, seen.body) == (200, file.body)
+    assert seen.headers["content-type"] == "application/octet-stream"
+    assert seen.headers["content-disposition"].startswith(f"attachment; filename=\"{named}\"; filename*=UTF-8''")
+    assert seen.headers["content-disposition"].isascii()
+
+
+def test_a_name_keeps_its_letters_in_the_other_form(world: World) -> None:
+    seen = look(world, send(world, File("file", b"%PDF-1.7", "application/pdf", "račun 100%.pdf")))
+    assert seen.headers["content-disposition"].endswith("filename*=UTF-8''ra%C4%8Dun%20100%25.pdf")
+
+
+def test_a_file_of_messengers_is_called_by_its_address(world: World) -> None:
+    entry = send(world, File("file", b"%PDF-1.7", "application/pdf", "invoice.pdf"), channel="messenger")
+    assert 'filename="invoice.pdf"' in look(world, entry, channel="messenger").headers["content-disposition"]
+
+
+@pytest.mark.parametrize("file", [PHOTO, File("file", HTML, "text/html", "a.html")])
+def test_nothing_that_is_handed_out_may_run_or_stay(world: World, file: File) -> None:
+    headers = look(world, send(world, file)).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["content-security-policy"] == "sandbox; default-src 'none'"
+    assert headers["cache-control"] == "no-store"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+
+
+def test_each_of_several_attachments_is_asked_for_by_its_place(world: World) -> None:
+    entry = send(world, PHOTO, channel="messenger")
+    item = next(item for item in world.events(world.pk(GUEST, "messenger")) if item["sk"] == entry["id"])
+    link = {"type": "image", "url": "https://evil.example/x.png"}
+    world.stack.clients.dynamodb.put_item(
+        TableName=world.threads.table, Item=to_item({**item, "attachments": [link, *item["attachments"]]})
+    )
+    assert look(world, entry, channel="messenger", index="0").code == "unknown_attachment"
+    assert look(world, entry, channel="messenger", index="1").body == PHOTO.body
+
+
+# What cannot be had
+
+
+def test_a_file_of_more_than_four_megabytes_is_left_to_the_platforms_own_app(world: World) -> None:
+    for channel in CHANNELS:
+        seen = look(world, send(world, File("video", b"x" * (4 * 1024 * 1024 + 1)), channel=channel), channel=channel)
+        assert (seen.status, seen.code) == (413, "too_large")
+        assert "own app" in json.loads(seen.body)["detail"]
+
+
+def test_a_file_of_four_megabytes_comes_whole(world: World) -> None:
+    whole = png(640, 480) + b"\0" * (4 * 1024 * 1024 - len(png(640, 480)))
+    assert look(world, send(world, File("image", whole))).body == whole
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_a_file_that_the_platform_has_no_more_is_gone(world: World, channel: str) -> None:
+    entry = send(world, PHOTO, channel=channel)
+    world.wait(max(MEDIA_ID_MS, FILE_URL_MS) / 1000 + 1)
+    seen = look(world, entry, channel=channel)
+    assert (seen.status, seen.code) == (410, "gone")
+
+
+def test_a_token_that_the_platform_refuses_is_no_fault_of_the_agents(world: World, token_of_yesterday: None) -> None:
+    seen = look(world, send(world, PHOTO))
+    assert (seen.status, seen.code) == (502, "unavailable")
+
+
+@pytest.fixture
+def token_of_yesterday(world: World) -> Iterator[None]:
+    ssm, name = world.stack.clients.ssm, f"/{world.stack.stack_name}/token/whatsapp/{WHATSAPP}"
+    good = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    ssm.put_parameter(Name=name, Value='{"token": "of-yesterday"}', Type="SecureString", Overwrite=True)
+    yield
+    ssm.put_parameter(Name=name, Value=good, Type="SecureString", Overwrite=True)
+    secrets.clear()
+
+
+def test_a_platform_out_of_reach_is_a_502_and_tables_out_of_reach_are_a_503(world: World) -> None:
+    entry = send(world, PHOTO)
+    with world.platform_at("http://127.0.0.1:9"):
+        assert (look(world, entry).status, look(world, entry).code) == (502, "unavailable")
+    with failing("dynamodb.GetItem", lambda: EndpointConnectionError(endpoint_url="dynamodb"), after=1):
+        seen = look(world, entry)
+    assert (seen.status, seen.code) == (503, "unavailable")
+
+
+@pytest.mark.parametrize(
+    ("event", "index"),
+    [
+        (None, "1"), (None, "00000"), (None, "-1"), (None, "x"), (None, "٠"),
+        ("#", "0"), ("E#0000000000000#I#nothing", "0"), ("E#0000000000000#O#01K05T1B2C3D4E5F6G7H8J9KMN", "0"),
+        ("N#0000000000000#x", "0"), ("x" * 2000, "0"),
+    ],
+)  # fmt: skip
+def test_an_attachment_that_there_is_not_is_unknown(world: World, event: str | None, index: str) -> None:
+    entry = send(world, PHOTO)
+    seen = look(world, {"id": event} if event else entry, index=quote(index))
+    assert (seen.status, seen.code) == (404, "unknown_attachment")
+
+
+def test_a_message_without_attachments_and_an_automatic_reply_have_none(world: World) -> None:
+    world.say("Hello")
+    timeline = world.agent(ANA).call("GET", f"/api/threads/{world.name()}")[1]["timeline"]
+    assert len(timeline) == 2
+    for entry in timeline:
+        assert look(world, entry).code == "unknown_attachment"
+
+
+def test_a_message_that_its_author_took_back_has_no_file_any_more(world: World) -> None:
+    entry = send(world, PHOTO, channel="messenger")
+    item = next(item for item in world.events(world.pk(GUEST, "messenger")) if item["sk"] == entry["id"])
+    deleted = {"mid": item["message_id"], "is_deleted": True}
+    message = {"sender": {"id": GUEST}, "recipient": {"id": ACCOUNTS["messenger"]}, "timestamp": world.now_ms}
+    page = {"id": ACCOUNTS["messenger"], "time": world.now_ms, "messaging": [{**message, "message": deleted}]}
+    assert world.deliver({"object": "page", "entry": [page]}) == 200
+    world.stack.drain()
+    assert look(world, entry, channel="messenger").code == "unknown_attachment"
+
+
+# Who may
+
+
+def test_another_inboxs_agent_learns_nothing(world: World) -> None:
+    entry = send(world, PHOTO)
+    world.threads.update(world.pk(), "#", "SET #inbox = :other", when="attribute_exists(#pk)", other="billing")
+    asked = len(world.sandbox.graph.calls)
+    for client in (ANA, IVO):
+        seen = look(world, entry, token=world.agent(client).token)
+        assert (seen.status, seen.code) == (404, "unknown_thread")
+    assert len(world.sandbox.graph.calls) == asked
+
+
+def test_whoever_is_no_agent_gets_nothing(world: World) -> None:
+    entry = send(world, PHOTO)
+    asked = len(world.sandbox.graph.calls)
+    id_token = world.stack.user_pool.sign_in(ANA, PASSWORD).id_token
+    assert look(world, entry, token=id_token).status in (401, 403)
+    assert look(world, entry, token="").status == 401
+    nobody = look(world, entry, token=world.agent("nobody@example.org").token)
+    assert (nobody.status, nobody.code) == (403, "not_an_agent")
+    assert len(world.sandbox.graph.calls) == asked
+
+
+# What is seen on the way
+
+
+def test_no_token_and_no_signed_address_stands_in_a_url_a_log_or_the_timeline(
+    world: World, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    tokens = [value for name, value in world.sandbox.secrets.items() if "TOKEN" in name]
+    assert tokens
+    shown = []
+    for channel in CHANNELS:
+        entry = send(world, File("file", b"%PDF-1.7", "application/pdf", "canary-name.pdf"), channel=channel)
+        assert look(world, entry, channel=channel).status == 200
+        shown.append(json.dumps(entry))
+    paths = [call.path for call in world.sandbox.graph.calls if call.method == "GET"]
+    assert len(paths) == 4  # WhatsApp's id, and three files
+    logged = capsys.readouterr().out + "".join(str(vars(record)) for record in caplog.records)
+    assert "fetched" in {record.message for record in caplog.records}
+    assert not [token for token in tokens if token in "".join([*paths, *shown, logged])]
+    assert not [word for word in ("oh=", "signature", "hash=", "fbsbx", "canary-name") if word in logged]
+    assert not [word for word in ("oh=", "signature", "hash=", "fbsbx", "http") if word in "".join(shown)]
