@@ -49,7 +49,10 @@ def test_a_function_is_built_of_the_handlers_alone(tmp_path: Path) -> None:
     artifacts = tmp_path / "function"
     build("functions", "WebhookFunction", artifacts, with_runtime(tmp_path), str(tmp_path))
     names = {path.name for path in artifacts.iterdir()}
-    assert names == {path.name for path in (ROOT / "functions").glob("*.py")} | {"__pycache__"}
+    assert names == {path.name for path in (ROOT / "functions").glob("*.py")} | {"__pycache__", "inbox"}
+    assert {path.name for path in (artifacts / "inbox").iterdir()} == {
+        path.name for path in (ROOT / "functions/inbox").iterdir()
+    }
 
 
 def test_without_the_runtimes_python_the_build_goes_on_and_says_what_is_missing(tmp_path: Path) -> None:

@@ -180,7 +180,8 @@ def _introduce(place: "Sandbox", agent: SignIn | None, *, as_json: bool, sample:
                 if app.source != "webchat"}  # fmt: skip
     chats = [f"{url}/webchat/{account.id}" for account in place.config.accounts if account.channel == "webchat"]
     if as_json:
-        found = {"api": f"{url}/api", "webhooks": webhooks, "webchat": chats, "platforms": place.platforms_url}
+        found = {"api": f"{url}/api", "inbox": f"{url}/inbox", "webhooks": webhooks, "webchat": chats}
+        found |= {"platforms": place.platforms_url}
         signed_in = {"email": agent.email, "password": agent.password} if agent else None
         output.emit({**found, "engine": place.stack.engine.url, "agent": signed_in, "pid": os.getpid()})
         return
@@ -189,8 +190,11 @@ def _introduce(place: "Sandbox", agent: SignIn | None, *, as_json: bool, sample:
         output.say(f"  webhook {name:<12} {address}")
     for address in chats:
         output.say(f"  web chat             {address}")
+    output.say(f"  agents' inbox        {url}/inbox")
     output.say(f"  agents' API          {url}/api")
     output.say(f"  fake platforms       {place.platforms_url}/_fake/sent")
+    if any(inbox.notify and inbox.notify.slack for inbox in place.config.inboxes):
+        output.say(f"  fake Slack           {place.platforms_url}/_fake/slack")
     output.say(f"  AWS engine           {place.stack.engine.url}")
     if agent:
         output.say(f"  an agent             {agent.email}  password {agent.password}")

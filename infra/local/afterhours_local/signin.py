@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S = 10
 _PAGES = 4  # name, choice, password, and one to spare
+_CLIENT_SETTINGS = (
+    *("AllowedOAuthFlows", "AllowedOAuthScopes", "AllowedOAuthFlowsUserPoolClient", "ExplicitAuthFlows"),
+    *("SupportedIdentityProviders", "PreventUserExistenceErrors", "EnableTokenRevocation", "TokenValidityUnits"),
+    *("AccessTokenValidity", "IdTokenValidity", "RefreshTokenValidity"),
+)
 
 
 class SignInFailed(RuntimeError):
@@ -56,6 +61,20 @@ class UserPool:
         self.cognito.admin_set_user_password(UserPoolId=self.pool_id, Username=email, Password=password, Permanent=True)
         user = self.cognito.admin_get_user(UserPoolId=self.pool_id, Username=email)
         return next(each["Value"] for each in user["UserAttributes"] if each["Name"] == "sub")
+
+    def come_back_to(self, *addresses: str) -> None:
+        """Let people come back to these, too, after signing in or out: pages that this machine serves."""
+        client = self._client()
+        known = [each for each in client["CallbackURLs"] if each not in addresses]
+        # What an update leaves out it sets back.
+        kept = {name: client[name] for name in _CLIENT_SETTINGS if name in client}
+        self.cognito.update_user_pool_client(
+            UserPoolId=self.pool_id,
+            ClientId=self.client_id,
+            **kept,
+            CallbackURLs=[*known, *addresses],
+            LogoutURLs=[*known, *addresses],
+        )
 
     def sign_in(self, email: str, password: str) -> Tokens:
         """Raises SignInFailed."""

@@ -147,7 +147,10 @@ class LocalStack:
             self._start_serving()
 
     def _start_serving(self) -> None:
-        self.url = f"http://127.0.0.1:{self._gateway.start(self._port)}"
+        port = self._gateway.start(self._port)
+        self.url = f"http://127.0.0.1:{port}"
+        if self.template.of_type("AWS::Cognito::UserPoolClient"):
+            self.user_pool.come_back_to(f"{self.url}/inbox", f"http://localhost:{port}/inbox")
         for poller in self._pollers:
             poller.start()
             self._undo.callback(poller.stop)
@@ -241,6 +244,7 @@ class LocalStack:
             "AFTERHOURS_LOCAL": "1",
             "AFTERHOURS_CLOCK": str(self.clock.file),
             "AWS_ENDPOINT_URL": self.engine.url,
+            "SIGN_IN_URL": self.engine.url,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
         }

