@@ -55,7 +55,7 @@ class Answers:
     """A server on this machine that gives the answers it was told, in order, and keeps what it was asked."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[int, str]] = []
+        self.told: list[tuple[int, str, dict[str, str]]] = []
         self.asked: list[dict[str, Any]] = []
         answers = self
 
@@ -64,8 +64,10 @@ class Answers:
                 raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 answers.asked.append({"method": self.command, "path": self.path, "headers": headers, "body": raw})
-                status, text = answers.told.pop(0)
+                status, text, told = answers.told.pop(0)
                 self.send_response(status)
+                for name, value in told.items():
+                    self.send_header(name, value)
                 self.send_header("Content-Length", str(len(text.encode())))
                 self.end_headers()
                 self.wfile.write(text.encode())
@@ -87,8 +89,8 @@ class Answers:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def tell(self, status: int, document: Any = None) -> None:
-        self.told.append((status, document if isinstance(document, str) else json.dumps(document)))
+    def tell(self, status: int, document: Any = None, headers: dict[str, str] | None = None) -> None:
+        self.told.append((status, document if isinstance(document, str) else json.dumps(document), headers or {}))
 
     def close(self) -> None:
         self._server.shutdown()

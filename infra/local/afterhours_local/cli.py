@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from afterhours_local import agent, config_commands, event_commands, output, playbook_commands, run, why
+from afterhours_local import agent, config_commands, erasing, event_commands, output, playbook_commands, run, why
 
 app = typer.Typer(
     name="afterhours",
@@ -21,6 +21,7 @@ app.add_typer(config_commands.app, name="config")
 app.add_typer(playbook_commands.app, name="playbook")
 app.add_typer(agent.app, name="agent")
 app.command(epilog="Example: afterhours run --port 8787")(run.run)
+app.command(epilog="Example: afterhours restore --stack afterhours --table afterhours-restored")(erasing.restore)
 app.command(
     epilog="Example: afterhours why --playbook hotel.playbook.yaml --channel whatsapp --at 2026-11-14T23:40"
     ' --text "Do you have a parking lot?"'

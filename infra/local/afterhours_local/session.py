@@ -1,4 +1,4 @@
-"""What `afterhours run` leaves for the other commands while it is up, and what an agent's commands have seen.
+"""What `afterhours run` leaves for the other commands while it is up, and what an agent's commands saw and wrote.
 
 Files of the runtime directory (XDG_RUNTIME_DIR, else the temporary one) that only their owner may read.
 """
@@ -53,6 +53,15 @@ class Seen:
     last_inbound: str | None
 
 
+@dataclass(frozen=True)
+class Draft:
+    """A reply that was not taken. With a key it may have been all the same: only with that key it is sent once."""
+
+    text: str
+    answer: str | None  # the canned answer that it came from
+    key: str = ""
+
+
 def write(session: Session) -> None:
     _write("session.json", asdict(session))
 
@@ -81,15 +90,41 @@ def login() -> Login | None:
 
 
 def remember_seen(url: str, thread: str, seen: Seen) -> None:
-    known = _read("seen.json") or {}
-    known.pop(f"{url} {thread}", None)
-    known[f"{url} {thread}"] = asdict(seen)
-    _write("seen.json", dict(list(known.items())[-MAX_SEEN:]))
+    _remember("seen.json", f"{url} {thread}", asdict(seen))
 
 
 def seen(url: str, thread: str) -> Seen | None:
     found = (_read("seen.json") or {}).get(f"{url} {thread}")
     return Seen(**found) if found else None
+
+
+def last_seen(url: str) -> str | None:
+    """The thread of this stack that was shown last."""
+    threads = [thread for at, _, thread in (key.rpartition(" ") for key in _read("seen.json") or {}) if at == url]
+    return threads[-1] if threads else None
+
+
+def remember_draft(url: str, thread: str, draft: Draft) -> None:
+    _remember("drafts.json", f"{url} {thread}", asdict(draft))
+
+
+def draft(url: str, thread: str) -> Draft | None:
+    found = (_read("drafts.json") or {}).get(f"{url} {thread}")
+    return Draft(**found) if found else None
+
+
+def forget_draft(url: str, thread: str) -> None:
+    known = _read("drafts.json") or {}
+    if known.pop(f"{url} {thread}", None):
+        _write("drafts.json", known)
+
+
+def _remember(name: str, key: str, content: Mapping[str, object]) -> None:
+    """As the last of at most MAX_SEEN."""
+    known = _read(name) or {}
+    known.pop(key, None)
+    known[key] = content
+    _write(name, dict(list(known.items())[-MAX_SEEN:]))
 
 
 def _directory() -> Path:
