@@ -33,18 +33,32 @@ MAY = {
         "table config": "GetItem",
     },
     "AgentApiFunction": {
+        "parameter pepper": "GetParameter",
         "queue inbound": "SendMessage",
         "queue human-*": "SendMessage ReceiveMessage DeleteMessage ChangeMessageVisibility",
-        "table threads": "GetItem PutItem UpdateItem Query",
+        "table threads": "GetItem BatchGetItem PutItem UpdateItem ConditionCheckItem Query",
         "table threads/index/work": "Query",
+        "table threads/index/agenda": "Query",
+        "table config": "GetItem Query",
+    },
+    "AttachmentFunction": {
+        "parameter token/*": "GetParameter",
+        "table threads": "GetItem",
         "table config": "GetItem",
     },
+    "EraserFunction": {
+        "table threads": "GetItem PutItem DeleteItem Query",
+        "table config": "GetItem PutItem UpdateItem Query",
+    },
+    "InboxFunction": {},
     "SweeperFunction": {
         "queue inbound": "SendMessage",
         "queue human-*": "SendMessage GetQueueAttributes",
-        "table threads": "GetItem UpdateItem",
+        "table threads": "GetItem PutItem UpdateItem",
         "table threads/index/work": "Query",
-        "table config": "Query",
+        "table config": "GetItem Query",
+        "topic notices": "Publish",
+        "parameter notify/*": "GetParameter",
     },
 }
 # What Lambda itself does in the worker's name; no function of ours asks for it.
@@ -94,6 +108,10 @@ PARAMETERS: dict[str, Try] = {
     "PutParameter": lambda aws, name: aws.ssm.put_parameter(Name=name, Value="x", Overwrite=True),
     "DeleteParameter": lambda aws, name: aws.ssm.delete_parameter(Name=name),
 }
+TOPICS: dict[str, Try] = {
+    "Publish": lambda aws, arn: aws.sns.publish(TopicArn=arn, Message="x"),
+    "Subscribe": lambda aws, arn: aws.sns.subscribe(TopicArn=arn, Protocol="email", Endpoint="ana@example.org"),
+}
 NEIGHBOURHOOD: dict[str, dict[str, Try]] = {
     "table threads": ITEMS | READING,
     "table threads/index/work": READING,
@@ -109,7 +127,10 @@ NEIGHBOURHOOD: dict[str, dict[str, Try]] = {
     "parameter app/webchat/jadran-web": PARAMETERS,
     f"parameter token/whatsapp/{WHATSAPP}": PARAMETERS,
     "parameter pepper": PARAMETERS,
+    "parameter notify/support": PARAMETERS,
     "parameter of-another-stack": PARAMETERS,
+    "topic notices": TOPICS,
+    "topic alarms": TOPICS,
 }
 
 
@@ -150,5 +171,5 @@ def is_allowed(call: Try, aws: Clients, resource: str) -> bool:
     try:
         call(aws, resource)
     except ClientError as error:
-        return error.response["Error"]["Code"] not in {"AccessDenied", "AccessDeniedException"}
+        return error.response["Error"]["Code"] not in {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
     return True

@@ -10,11 +10,16 @@ from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from afterhours_local.clients import Clients
 
-_IN_TRANSACTION = {"ConditionCheck": "ConditionCheckItem", "Put": "PutItem", "Update": "UpdateItem"}
+_IN_TRANSACTION = {
+    "ConditionCheck": "ConditionCheckItem",
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+    "Delete": "DeleteItem",
+}
 _BATCHED = {"SendMessageBatch": "SendMessage"}
 
 
@@ -98,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
             content = answer.read()
         finally:
             engine.close()
-        if answer.status == 403 or b"AccessDenied" in content:
+        if answer.status == 403 or b"AccessDenied" in content or b"AuthorizationError" in content:
             calls.denied += asked
         self.send_response(answer.status)
         for name, value in answer.getheaders():
@@ -114,7 +119,9 @@ class _Handler(BaseHTTPRequestHandler):
         key = self.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
         if key not in functions:
             return
-        service, _, operation = self.headers.get("X-Amz-Target", "S3.").partition(".")
+        is_form = "form-urlencoded" in self.headers.get("Content-Type", "")
+        target = self.headers.get("X-Amz-Target", "SNS." if is_form else "S3.")
+        service, _, operation = target.partition(".")
         for action, resource in _actions(service, operation, self.command, self.path, body):
             yield Call(functions[key], action, resource)
 
@@ -127,6 +134,10 @@ def _actions(service: str, operation: str, method: str, path: str, body: bytes) 
         bucket, _, key = urlsplit(path).path.lstrip("/").partition("/")
         yield f"{method.title()}{'Object' if key else 'Bucket'}", f"bucket {bucket}"
         return
+    if service == "SNS":
+        form = parse_qs(body.decode("ascii"))
+        yield form["Action"][0], f"topic {form['TopicArn'][0]}"
+        return
     asked = json.loads(body)
     if service == "AmazonSSM":
         yield operation, f"parameter {asked['Name']}"
@@ -136,6 +147,9 @@ def _actions(service: str, operation: str, method: str, path: str, body: bytes) 
         for item in asked["TransactItems"]:
             for kind, write in item.items():
                 yield _IN_TRANSACTION[kind], f"table {write['TableName']}"
+    elif operation == "BatchGetItem":
+        for table in asked["RequestItems"]:
+            yield operation, f"table {table}"
     else:
         index = f"/index/{asked['IndexName']}" if "IndexName" in asked else ""
         yield operation, f"table {asked['TableName']}{index}"

@@ -1,6 +1,6 @@
 """One stack for all journeys, emptied before each; nothing runs in the background and the clock stands still."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +10,7 @@ from afterhours import settings
 from afterhours.stores import aws, config, secrets
 from afterhours_local import resources, sandbox
 from afterhours_local.http_event import HttpRequest
+from afterhours_local.platforms.fake import Delivered
 from afterhours_local.platforms.graph_webhooks import sign
 from afterhours_local.stack import LocalStack
 from world import OPEN, Ulid, World
@@ -44,8 +45,14 @@ def played(started: LocalStack) -> Iterator[tuple[sandbox.Sandbox, list[Any]]]:
         headers = (("content-type", "application/json"), ("x-hub-signature-256", sign(body, secret)))
         return started.answer(HttpRequest("POST", urlsplit(url).path, headers, body)).status
 
+    def deliver(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Delivered:
+        parts = urlsplit(url)
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        answer = started.answer(HttpRequest(method, target, tuple(headers.items()), body))
+        return Delivered(answer.status, answer.body)
+
     samples, environ = sandbox.SAMPLES / "afterhours.yaml", sandbox.sample_environment()
-    with sandbox.playing(started, samples, environ, post=post) as playing:
+    with sandbox.playing(started, samples, environ, post=post, deliver=deliver) as playing:
         yield playing, started.clients.dynamodb.scan(TableName=started.environment["CONFIG_TABLE"])["Items"]
 
 
@@ -64,6 +71,9 @@ def world(started: LocalStack, played: tuple[sandbox.Sandbox, list[Any]]) -> Wor
     secrets.clear()
     sends.breaker.cache_clear()
     playing.graph.forget()
+    playing.slack.forget()
+    for other in playing.others.values():
+        other.forget()
     return World(playing)
 
 

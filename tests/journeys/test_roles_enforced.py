@@ -8,21 +8,24 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from afterhours.stores import queues
 from afterhours.stores.claims import Claims
+from afterhours.stores.dynamo import to_item
 from afterhours_local import sandbox
 from afterhours_local.clients import Clients
 from afterhours_local.http_event import HttpRequest
 from afterhours_local.platforms import graph_webhooks
 from afterhours_local.platforms.faults import Fault
+from afterhours_local.platforms.graph_files import File
 from afterhours_local.platforms.graph_webhooks import sign
 from afterhours_local.stack import LocalStack
 from least_privilege import MAY, NEIGHBOURHOOD, POLLED, is_allowed, may, unused
 from recorded_calls import Call, RecordedCalls
-from world import ANA, MESSENGER, OPEN, Ulid, World
+from test_pictures import png
+from world import ANA, MESSENGER, OPEN, PETRA, WHATSAPP, Ulid, World
 
 STACK = "afterhours-local"
 IVA, MIA = "385910000003", "7415500923317748"
@@ -38,6 +41,8 @@ class Enforced:
             "table threads": ids["ThreadsTable"],
             "table config": ids["ConfigTable"],
             "bucket overflow": ids["OverflowBucket"],
+            "topic notices": ids["NotificationTopic"],
+            "topic alarms": ids["AlarmTopic"],
         }
 
     def physical(self, name: str) -> str:
@@ -101,12 +106,13 @@ def world(enforced: Enforced) -> World:
 
 
 def test_a_day_needs_all_that_the_roles_allow_and_nothing_else(enforced: Enforced, ulid: Ulid) -> None:
-    for scene in (webhooks, large_and_strange_deliveries, replies, receipts, a_person_in_the_app, web_chat):
+    for scene in (webhooks, large_and_strange_deliveries, replies, receipts, a_person_in_the_app, web_chat, a_file):
         scene(enforced.world)
         assert enforced.troubles() == [], scene.__name__
     an_agent(enforced.world, ulid)
     another_agent_is_faster(enforced)
     the_sweeper(enforced.world, ulid)
+    an_admin(enforced.world)
     assert enforced.troubles() == []
     made = enforced.made()
     assert [call for call in made if not may(*call)] == [], "allowed by a role, but not in the table"
@@ -227,6 +233,18 @@ def web_chat(world: World) -> None:
     assert [each["from"] for each in visit(world, "GET", "messages", None, session)["messages"]] == ["auto"]
 
 
+def a_file(world: World) -> None:
+    """Sent by a customer, looked at by an agent."""
+    picture = File("image", png(640, 480), "image/png")
+    assert world.sandbox.graph.say("whatsapp", WHATSAPP, PETRA, "Look", file=picture).status == 200
+    world.stack.drain()
+    ana = world.agent()
+    entry = ana.call("GET", f"/api/threads/{world.name()}")[1]["timeline"][-1]
+    path = f"/api/threads/{world.name()}/attachments/{quote(entry['id'], safe='')}/0"
+    answer = world.stack.answer(HttpRequest("GET", path, (("authorization", f"Bearer {ana.token}"),)))
+    assert (answer.status, answer.body) == (200, picture.body)
+
+
 def an_agent(world: World, ulid: Ulid) -> None:
     """Every verb of the API, and a reply that fails after the platform took it."""
     ana = world.agent()
@@ -236,6 +254,8 @@ def an_agent(world: World, ulid: Ulid) -> None:
     assert pulled is not None
     assert ana.do("heartbeat", pulled)[0] == 200
     assert ana.do("release", pulled)[1]["thread"]["owner"] is None
+    found = ana.call("GET", f"/api/inboxes/support/search?number={pulled['number']}")[1]["threads"]
+    assert [thread["id"] for thread in found] == [pulled["id"]]
 
     status, answer = ana.call("POST", f"/api/threads/{world.name()}/claim")
     assert status == 200
@@ -247,6 +267,8 @@ def an_agent(world: World, ulid: Ulid) -> None:
     failed = ana.show(answer["thread"])["thread"]
     assert failed["status"] == "open"
     assert ana.resolve(failed)[1]["thread"]["status"] == "resolved"
+    [ticket] = ana.call("GET", f"/api/inboxes/support/tickets?day={OPEN.date()}")[1]["tickets"]
+    assert ticket["external_id"] == failed["id"]
 
 
 def another_agent_is_faster(enforced: Enforced) -> None:
@@ -265,7 +287,9 @@ def another_agent_is_faster(enforced: Enforced) -> None:
 
 
 def the_sweeper(world: World, ulid: Ulid) -> None:
-    """Rings for threads without a bell, brings a lost reply back, wakes whom it was time to wake."""
+    """Rings for threads without a bell, brings a lost reply back, wakes whom it was time to wake, tells of it; an hour
+    later raises the alarm."""
+    world.stack.drain()  # what the day has left
     ana = world.agent()
     thread = ana.pull()
     assert thread is not None
@@ -280,11 +304,27 @@ def the_sweeper(world: World, ulid: Ulid) -> None:
     )  # fmt: skip
     world.wait(61)
     [swept] = world.stack.tick().values()
-    assert swept == {"rung": 3, "woken": 1, "brought_back": 1}
+    assert swept == {"rung": 3, "woken": 1, "brought_back": 1, "notified": 2}
     assert world.head()["status"] == "open"
     assert len(world.bells()) == 4
     world.stack.drain()
     assert world.sent[-1] == "Lost and found"
+    assert len(world.sandbox.slack.received) == 1
+    world.wait(3_600)
+    [swept] = world.stack.tick().values()
+    assert swept["alarms"] == 3  # the thread that was woken here by hand is due at no time
+
+
+def an_admin(world: World) -> None:
+    """A customer wants to be forgotten, who is known by two ids."""
+    ana = world.agent()
+    found = ana.call("GET", "/api/me")[1]
+    inboxes = {**found["inboxes"], "support": "admin"}
+    permissions = {"pk": "AGENT", "sk": found["agent"], "email": ANA, "inboxes": inboxes}
+    world.stack.clients.dynamodb.put_item(TableName=world.stack.outputs["ConfigTable"], Item=to_item(permissions))
+    for _ in range(2):
+        assert ana.call("POST", f"/api/threads/{world.name(IVA)}/erase", {"confirm": world.name(IVA)})[0] == 200
+    assert [item["sk"] for item in world.items(world.pk(IVA))] == ["#"]
 
 
 def fail(world: World, item: dict[str, Any]) -> None:

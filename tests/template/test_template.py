@@ -18,6 +18,7 @@ OPEN_ENDED = {
     "parameter/${AWS::StackName}/app/*",
     "parameter/${AWS::StackName}/app/webchat/*",
     "parameter/${AWS::StackName}/token/*",
+    "parameter/${AWS::StackName}/notify/*",
     "${AWS::StackName}-human-*",
     "${OverflowBucket.Arn}/*",
 }
@@ -210,7 +211,7 @@ def test_routes_under_api_want_an_agent_and_the_others_say_that_they_do_not(tran
         for event in function["Events"].values():
             if event["Properties"].get("Auth") == {"Authorizer": "NONE"}:
                 open_routes.add(event["Properties"]["Path"])
-    assert {path.split("/")[1] for path in open_routes} == {"hook", "webchat"}
+    assert {path.split("/")[1] for path in open_routes} == {"hook", "inbox", "webchat"}
     assert transformed.routes
     for route in transformed.routes:
         if route.path.startswith("/api/"):
@@ -251,6 +252,37 @@ def test_queues_and_bucket_are_encrypted_and_speak_tls_only() -> None:
         (statement,) = policy["PolicyDocument"]["Statement"]
         assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
     assert all(queue["SqsManagedSseEnabled"] is True for queue in QUEUES.values())
+
+
+def test_nobody_publishes_by_the_policy_that_a_topic_is_born_with_and_all_speak_tls() -> None:
+    policies = of_type("AWS::SNS::TopicPolicy")
+    topics = {each["Ref"] for policy in policies.values() for each in policy["Topics"]}
+    assert topics == of_type("AWS::SNS::Topic").keys()
+    allowed = {}
+    for name, policy in policies.items():
+        *allows, deny = policy["PolicyDocument"]["Statement"]
+        assert (deny["Effect"], deny["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+        allowed[name] = [(each["Principal"], each["Condition"]) for each in allows]
+    ours = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    alarms = [({"Service": "cloudwatch.amazonaws.com"}, ours)]
+    assert allowed == {"AlarmTopicPolicy": alarms, "NotificationTopicPolicy": []}
+
+
+def test_what_is_late_rings_an_alarm_and_is_drawn() -> None:
+    alarms = {each["MetricName"]: each for each in of_type("AWS::CloudWatch::Alarm").values()}
+    for metric in ("SlaBreached", "NoticeRefused"):
+        assert alarms[metric]["Dimensions"] == [{"Name": "service", "Value": "sweeper"}]
+    body = str(RESOURCES["Dashboard"]["Properties"]["DashboardBody"])
+    for metric in ("SlaWarned", "SlaBreached", "SlaEscalated"):
+        assert f'["Afterhours","{metric}","service","sweeper"]' in body
+
+
+def test_topics_have_no_subscriber_unless_an_address_is_given() -> None:
+    for name, parameter in (("AlarmSubscription", "AlarmEmail"), ("NotificationSubscription", "NotificationEmail")):
+        assert RESOURCES[name]["Condition"] == f"Has{parameter}"
+        assert TEMPLATE["Conditions"][f"Has{parameter}"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
+        assert TEMPLATE["Parameters"][parameter]["Default"] == ""
+        assert RESOURCES[name]["Properties"]["Endpoint"] == {"Ref": parameter}
 
 
 def test_nobody_signs_up_alone_and_the_client_is_public_with_a_code_grant() -> None:
