@@ -58,7 +58,7 @@ def _shake_hands(source: Source, source_name: str, app: str, request: Request) -
     if answer.status != 200 and (renewed := secrets.refetch(source_name, app)):
         answer = source.handshake(request, renewed)
     logger.info("handshake answered", extra={"source": source_name, "status": answer.status})
-    return _answer(answer.status, answer.body)
+    return _answer(answer.status, answer.body, answer.content_type)
 
 
 def _receive(source: Source, source_name: str, app: str, request: Request) -> Response:
@@ -111,6 +111,6 @@ def _refused() -> Response:
     return _answer(401, "unauthorized")
 
 
-def _answer(status: int, body: str) -> Response:
-    headers = {"content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff"}
+def _answer(status: int, body: str, content_type: str = "text/plain; charset=utf-8") -> Response:
+    headers = {"content-type": content_type, "x-content-type-options": "nosniff"}
     return {"statusCode": status, "headers": headers, "body": body, "isBase64Encoded": False}

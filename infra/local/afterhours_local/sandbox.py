@@ -10,15 +10,27 @@ from importlib import resources
 from pathlib import Path
 
 from afterhours_local import config, config_push, stack_config
+from afterhours_local.config_entries import SOURCE_OF
+from afterhours_local.platforms import fake
+from afterhours_local.platforms.fake import Deliver, FakePlatform, deliver_over_http
 from afterhours_local.platforms.graph import FakeAccount, FakeGraph
 from afterhours_local.platforms.graph_deliveries import Post, post_signed
+from afterhours_local.platforms.line import FakeLine
 from afterhours_local.platforms.server import GraphServer
+from afterhours_local.platforms.slack import FakeSlack
+from afterhours_local.platforms.telegram import FakeTelegram
 from afterhours_local.stack import LocalStack
 
 ROOT = Path(__file__).parents[3]
 TEMPLATE = ROOT / "template.yaml"
 SAMPLES = Path(str(resources.files("afterhours_local") / "samples"))
 GRAPH_CHANNELS = ("whatsapp", "messenger", "instagram")
+FAKED = (*GRAPH_CHANNELS, "slack")
+# The platforms beside Meta's; a new one is one line here.
+FAKES: tuple[type[FakePlatform], ...] = (
+    FakeTelegram,
+    FakeLine,
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +39,8 @@ class Sandbox:
 
     stack: LocalStack
     graph: FakeGraph
+    slack: FakeSlack
+    others: Mapping[str, FakePlatform]  # by source
     config: config.Configuration
     secrets: Mapping[str, str]  # by their `env:` or `file:` reference
     platforms_url: str
@@ -51,13 +65,20 @@ def playing(
     *,
     platform_port: int = 0,
     post: Post = post_signed,
+    deliver: Deliver = deliver_over_http,
     progress: Callable[[stack_config.Change], None] = lambda _change: None,
 ) -> Iterator[Sandbox]:
     """Push the configuration to a started stack and let the fake platforms play its accounts."""
     loaded = config.load(configuration)
     secrets = loaded.secret_values(environ)
     graph = FakeGraph(stack.clock.now_ms, post=post)
-    with GraphServer(graph, port=platform_port) as server:
+    slack = FakeSlack(
+        (secrets[inbox.notify.slack] for inbox in loaded.inboxes if inbox.notify and inbox.notify.slack),
+        now_ms=stack.clock.now_ms,
+    )
+    others = {each.NAME: each(stack.clock.now_ms, deliver) for each in FAKES}
+    with GraphServer(graph, port=platform_port, slack=slack, others=others.values()) as server:
+        sources = {channel: source for channel, source in SOURCE_OF.items() if source in others}
         config_push.push(
             loaded,
             stack_config.Resources.of(stack.stack_name, stack.outputs),
@@ -65,12 +86,28 @@ def playing(
             progress,
             environ=environ,
             today=stack.clock.now().date(),
-            api_bases=dict.fromkeys(GRAPH_CHANNELS, server.url),
+            api_bases={
+                **dict.fromkeys(FAKED, server.url),
+                **{channel: f"{server.url}/{source}" for channel, source in sources.items()},
+            },
             invite=False,
         )
         for account in _fakes(loaded, secrets, stack.url):
             graph.register(account)
-        yield Sandbox(stack, graph, loaded, secrets, server.url)
+        _register_others(others, loaded, secrets, stack.url)
+        yield Sandbox(stack, graph, slack, others, loaded, secrets, server.url)
+
+
+def _register_others(
+    others: Mapping[str, FakePlatform], loaded: config.Configuration, secrets: Mapping[str, str], url: str
+) -> None:
+    apps = {(app.source, app.app): app for app in loaded.apps}
+    for account in loaded.accounts:
+        if platform := others.get(account.source):
+            secret = secrets[apps[account.source, account.app].secrets[0]]
+            token = secrets[account.token] if account.token else secret
+            webhook = f"{url}/hook/{account.source}/{account.app}"
+            platform.register(fake.FakeAccount(account.channel, account.id, token, secret, webhook))
 
 
 def _fakes(loaded: config.Configuration, secrets: Mapping[str, str], url: str) -> Iterator[FakeAccount]:

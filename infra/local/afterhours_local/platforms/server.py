@@ -1,10 +1,13 @@
-"""The fake Graph API over HTTP on 127.0.0.1, with its faults, and a small face for people under /_fake/."""
+"""The fake Graph API, and Slack beside it, over HTTP on 127.0.0.1, with their faults, and a small face for people under
+/_fake/."""
 
+import base64
 import json
 import socket
 import socketserver
 import struct
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler
@@ -12,30 +15,45 @@ from io import BufferedReader
 from types import TracebackType
 from typing import Self, cast
 
-from afterhours_local.platforms import faults
+from afterhours_local.platforms import fake, faults, graph
+from afterhours_local.platforms.fake import FakePlatform
 from afterhours_local.platforms.faults import Fault, Reply
 from afterhours_local.platforms.graph import FakeGraph
-from afterhours_local.platforms.graph_requests import GraphError
+from afterhours_local.platforms.graph_files import PATHS, File
+from afterhours_local.platforms.slack import FakeSlack
 
 BODY_LIMIT = 1_000_000
-HELP = b"""Fake Meta platforms of the local stack.
+HELP = b"""Fake platforms of the local stack.
 
 POST /v25.0/{id}/messages  what the platform takes, strictly
-GET  /_fake/sent           what it was sent, as JSON
-POST /_fake/say            {"channel", "account", "contact", "text", "name"?}: a customer writes, as JSON
+POST /services/T/B/secret Slack's incoming webhooks, as strictly
+GET  /_fake/sent           what the platform was sent, as JSON
+GET  /_fake/slack          what Slack was sent, as JSON
+POST /_fake/say            {"channel", "account", "contact", "text", "name"?,
+                           "file"? {"type", "base64", "mime_type", "name"?}}: a customer writes, as JSON
 """
 
 
 class GraphServer(socketserver.ThreadingTCPServer):
-    """Serves a FakeGraph until closed; `url` is the base to send to. `drip_s` is the pause of a slow-loris."""
+    """Serves a FakeGraph and a FakeSlack until closed; `url` is the base of both. `drip_s` is a slow-loris's pause."""
 
     allow_reuse_address = True
     request_queue_size = 128
     daemon_threads = False  # close() joins them
 
-    def __init__(self, graph: FakeGraph, port: int = 0, *, drip_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        graph: FakeGraph,
+        port: int = 0,
+        *,
+        drip_s: float = 1.0,
+        slack: FakeSlack | None = None,
+        others: Iterable[FakePlatform] = (),
+    ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.graph = graph
+        self.slack = slack or FakeSlack()
+        self.others = {platform.NAME: platform for platform in others}
         self.drip_s = drip_s
         self.closing = threading.Event()
         self._connections: set[socket.socket] = set()
@@ -110,15 +128,36 @@ class _Handler(BaseHTTPRequestHandler):
         except ConnectionError:
             self.close_connection = True
 
+    def _other(self) -> FakePlatform | None:
+        """The platform whose paths begin so."""
+        return self.server.others.get(self.path.lstrip("/").partition("/")[0])
+
+    def _call(self, platform: FakePlatform, body: bytes) -> None:
+        path = self.path.removeprefix(f"/{platform.NAME}")
+        reply = platform.answer(self.command, path, self._named(), body)
+        return self._reset() if reply is None else self._answer(reply)
+
+    def do_PUT(self) -> None:
+        self.do_POST()
+
+    def do_DELETE(self) -> None:
+        self.do_GET()
+
     def do_GET(self) -> None:
-        if self.path.startswith("/v"):
+        if other := self._other():
+            self._call(other, b"")
+        elif self.path.startswith(("/v", *PATHS)):
             self.server.graph.saw("GET", self.path, b"", None)
-            self._answer(faults.refusal(GraphError(100, "Unsupported get request.", subcode=33)))
+            self._answer(self.server.graph.show(self.path, self._named()))
         elif not self._from_here():
             self._answer(Reply(403, b"", {}))
         elif self.path == "/_fake/sent":
             sent = [asdict(one) for one in self.server.graph.sent]
+            sent += [asdict(one) for other in self.server.others.values() for one in other.sent]
             self._answer(faults.as_json(200, json.dumps(sent).encode()))
+        elif self.path == "/_fake/slack":
+            received = [one._asdict() for one in self.server.slack.received]
+            self._answer(faults.as_json(200, json.dumps(received).encode()))
         elif self.path == "/":
             self._answer(Reply(200, HELP, {"Content-Type": "text/plain; charset=utf-8"}))
         else:
@@ -130,17 +169,24 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return self._answer(Reply(413 if length else 411, b"", {"Connection": "close"}))
         raw = self.rfile.read(int(length))
+        if other := self._other():
+            return self._call(other, raw)
         if self.path == "/_fake/say":
             return self._say(raw)
+        if self.path.startswith("/services/"):
+            return self._notice(raw)
         return self._send(raw)
+
+    def _notice(self, raw: bytes) -> None:
+        reply = self.server.slack.take(self.path, self.headers.get("Content-Type", ""), raw)
+        return self._reset() if reply is None else self._answer(reply)
 
     def _send(self, raw: bytes) -> None:
         graph = self.server.graph
         planned = graph.next_fault()
         graph.saw("POST", self.path, raw, planned.fault if planned else None)
         if planned is None or planned.taken:
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            reply = graph.take(self.path, headers, raw)
+            reply = graph.take(self.path, self._named(), raw)
             if planned is None or reply.status != 200:
                 return self._answer(reply)
         else:
@@ -173,10 +219,24 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             wish = json.loads(raw)
             channel, account, contact, text = (str(wish[key]) for key in ("channel", "account", "contact", "text"))
-            said = self.server.graph.say(channel, account, contact, text, name=wish.get("name"))
+            file = _file(wish["file"]) if "file" in wish else None
+            said = self._said(channel, account, contact, text, wish.get("name"), file)
         except (ValueError, TypeError, AttributeError, LookupError) as error:
             return self._answer(faults.as_json(400, json.dumps({"error": str(error)}).encode()))
-        return self._answer(faults.as_json(200, json.dumps(said._asdict()).encode()))
+        return self._answer(
+            faults.as_json(200, json.dumps({"message_id": said.message_id, "status": said.status}).encode())
+        )
+
+    def _said(
+        self, channel: str, account: str, contact: str, text: str, name: str | None, file: File | None
+    ) -> graph.Said | fake.Said:
+        for other in self.server.others.values():
+            if (channel, account) in {(each.channel, each.id) for each in other.accounts()}:
+                return other.say(channel, account, contact, text, name=name)
+        return self.server.graph.say(channel, account, contact, text, name=name, file=file)
+
+    def _named(self) -> dict[str, str]:
+        return {name.lower(): value for name, value in self.headers.items()}
 
     def _from_here(self) -> bool:
         return self.headers.get("Host", "").rpartition(":")[0] in ("127.0.0.1", "localhost")
@@ -200,6 +260,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: what was sent is kept, and a log would hold message text."""
+
+
+def _file(wish: dict[str, str]) -> File:
+    return File(wish["type"], base64.b64decode(wish["base64"]), wish["mime_type"], wish.get("name"))
 
 
 def _wire(reply: Reply) -> bytes:
