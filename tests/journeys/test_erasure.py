@@ -323,7 +323,23 @@ def test_n10_an_event_that_is_committed_while_the_head_is_read_is_erased_too(wor
     with meanwhile("dynamodb.PutItem", lambda: worker.handle(message, 1), after=1):  # the log's is the first
         assert erase(world, admin)[0] == 200
     assert_only_a_tombstone(world)
+    assert world.head(world.pk(ZLATAN))["version"] == 3, "after both events, or what they decided were as good as new"
     assert traces(world) == []
+
+
+def test_n10_a_reply_whose_turn_comes_while_the_thread_is_being_erased_is_not_sent(
+    world: World, ulid: Ulid, admin: AgentClient
+) -> None:
+    world.say("I want a person", contact=ZLATAN)
+    thread = admin.pull()
+    assert thread
+    assert admin.reply(thread, "canary-answer", ulid())[0] == 202
+    [message] = world.inbound()
+    sent = len(world.sent)
+    with meanwhile("dynamodb.TransactWriteItems", lambda: worker.handle(message, 1)):  # the tombstone stands
+        assert erase(world, admin)[0] == 200
+    assert len(world.sent) == sent
+    assert_only_a_tombstone(world)
 
 
 @pytest.mark.parametrize("verb", ["note", "tag"])
@@ -493,17 +509,20 @@ def test_n10_n2_n7_after_a_restore_nothing_is_sent_again_and_nothing_erased_come
     world.say("I want a person")
     petra = admin.call("POST", f"/api/threads/{world.name()}/claim", {})[1]["thread"]
     assert admin.reply(petra, "We are here.", ulid())[0] == 202
+    before, waiting = world.inbound(), world.written("Hello", contact="385911111113")
     world.misbehave(Fault.RATE_429)
-    waiting = world.written("Hello", contact="385911111113")
-    world.deliver(waiting)
+    redeliver(world, [waiting])
+    assert world.replies(world.pk("385911111113")) == ["planned"]
     copy = world.items()
-    world.stack.drain()  # the copy knows neither that the reply was sent nor that this one waits
+    for message in before:  # the copy does not know that this was sent, nor what follows
+        worker.handle(message, 1)
     after = world.written("Is breakfast included?", contact="385911111114")
     redeliver(world, [after])
     erased(world, admin)
     world.settle()
     world.wait(60)
     assert "We are here." in world.sent
+    assert world.replies(world.pk("385911111113")) == ["sent"]
     assert len(world.replies(world.pk("385911111114"))) == 1
 
     restore(world, copy)
@@ -517,6 +536,7 @@ def test_n10_n2_n7_after_a_restore_nothing_is_sent_again_and_nothing_erased_come
     assert (len(world.sent), world.dead_letters(), traces(world)) == (sent, 0, [])
     [event] = world.events(world.pk("385911111114"))
     assert (event["rule"], event["reason"], event["reply"]) == ("not_answerable", "restored", "none")
+    assert world.replies(world.pk("385911111113")) == ["dropped"]
     [reply] = [item for item in world.events(world.pk()) if item["type"] == "outbound"]
     assert (reply["reply"], reply["reply_reason"]) == ("dropped", "restored")
     assert world.head()["status"] == "open", "an agent looks at what became of it"
