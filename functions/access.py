@@ -141,11 +141,18 @@ def reply_terms(pk: str, head: ThreadHead, now_ms: int) -> dict[str, Any]:
         longer = channel.HUMAN_WINDOW - channel.WINDOW
         until = head.window_until + longer // timedelta(milliseconds=1)
     blocked = None
-    if head.opted_out_at and head.last_in_at <= head.opted_out_at:
+    if "receive_only" in channel.CAPABILITIES:
+        blocked = "unsupported"
+    elif head.opted_out_at and head.last_in_at <= head.opted_out_at:
         blocked = "opted_out"
     elif until is not None and now_ms > until:
         blocked = "window_closed"
-    allowed = {None: ["reply", "note", "other_way"], "opted_out": ["note"], "window_closed": ["note", "other_way"]}
+    allowed = {
+        None: ["reply", "note", "other_way"],
+        "opted_out": ["note"],
+        "window_closed": ["note", "other_way"],
+        "unsupported": ["note"],
+    }
     return {
         "limit": channel.TEXT_LIMIT,
         "unit": channel.TEXT_UNIT,
@@ -157,6 +164,8 @@ def reply_terms(pk: str, head: ThreadHead, now_ms: int) -> dict[str, Any]:
 
 BLOCKED = {
     "opted_out": "The customer asked for no more messages; wait until they write again. Notes are still possible.",
+    "unsupported": "This channel only brings what others say and takes no answer. Open the link and answer there; notes "
+    "are still possible.",
     "window_closed": "The platform takes no free text any more until the customer writes again. Still possible: a "
     "note, and another way to reach the customer (see the thread's answers).",
 }

@@ -352,7 +352,7 @@ LOST = ("409 stale_fence",)  # the claim
 NEWS = (*LOST, "409 new_message")
 GIVEN_AWAY = (*LOST, "409 already", "403 not_allowed")
 DECIDED = ("403 not_allowed", "404 unknown_reply", "409 already")
-UNSENDABLE = ("422 bad_text", "422 too_long", "422 window_closed", "422 opted_out")
+UNSENDABLE = ("422 bad_text", "422 too_long", "422 window_closed", "422 opted_out", "422 unsupported")
 
 ALWAYS = ("400 bad_request", "401 unauthorized", "403 not_an_agent", "503 unavailable")
 BELOW = {"inboxes": ("404 unknown_inbox",), "threads": ("404 unknown_thread", "410 erased")}

@@ -18,10 +18,10 @@ UNTOLD = {"default", "script"}  # neither the texts nor the contact nor the plat
 
 
 class Deciding:
-    """All decisions on one event."""
+    """All decisions on one event; not `assisted`: the policy's alone."""
 
-    def __init__(self, event: Event, place: Place, now_ms: int, *, restored: bool) -> None:
-        self.event, self.place, self.now_ms, self.restored = event, place, now_ms, restored
+    def __init__(self, event: Event, place: Place, now_ms: int, *, restored: bool, assisted: bool = True) -> None:
+        self.event, self.place, self.now_ms, self.restored, self.assisted = event, place, now_ms, restored, assisted
         self._now = datetime.fromtimestamp(now_ms / 1000, UTC)
         self._asked: set[str] = set()
         self._grounded: Grounded | None = None
@@ -69,7 +69,7 @@ class Deciding:
     def _is_to_be_asked(self, name: str, pk: str) -> bool:
         """Not twice, not with details that belong nowhere else, and not for an event that came before: what was decided
         then is in the table."""
-        if name in self._asked or private_details.found(self.event.text or ""):
+        if not self.assisted or name in self._asked or private_details.found(self.event.text or ""):
             return False
         self._asked.add(name)
         stored = inbound_key(self.event.timestamp_ms, self.event.event_id)

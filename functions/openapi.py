@@ -79,12 +79,16 @@ class _Shapes:
     """The models of all bodies, asked and answered, and how to refer to each."""
 
     def __init__(self, routes: Mapping[str, Route]) -> None:
-        asked = {route.asks for route in (*routes.values(), *ELSEWHERE.values()) if not issubclass(route.asks, Query)}
-        answered = {declared.body for declared in ANSWERS.values() if declared.body} | {Problem, GatewayMessage}
+        taken: set[type[BaseModel]] = {route.asks for route in routes.values()}
+        taken |= {each.asks for each in ELSEWHERE.values()}
+        asked = {shape for shape in taken if not issubclass(shape, Query)}
+        answered: set[type[BaseModel]] = {declared.body for declared in ANSWERS.values() if declared.body} | {
+            Problem,
+            GatewayMessage,
+        }
         # As they are read: what has a default may be left out, of answers too.
-        models: list[tuple[type[BaseModel], JsonSchemaMode]] = [
-            (model, "validation") for model in sorted(asked | answered, key=_name)
-        ]
+        shapes: list[type[BaseModel]] = sorted(asked | answered, key=_name)
+        models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(shape, "validation") for shape in shapes]
         refs, schemas = models_json_schema(models, ref_template=REF, schema_generator=_Terse)
         self._refs = {model: ref for (model, _), ref in refs.items()}
         self.definitions: Schema = schemas["$defs"]

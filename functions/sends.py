@@ -4,6 +4,7 @@ Part of the worker. A text whose outcome is unknown is never posted again.
 """
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
 from typing import NamedTuple, cast
@@ -48,6 +49,9 @@ class RetryLater(Exception):
         self.seconds = max(1, int(seconds + 0.999))
 
 
+Say = Callable[[Item], Outcome]  # says a reply within the platform's own request
+
+
 class Place(NamedTuple):
     """Where an event belongs: the account it came to, its inbox and the inbox's playbook; and when it was said, as far
     as that is known."""
@@ -65,10 +69,11 @@ def correlator(pk: str, sk: str) -> str:
     return f"{pk.rsplit('#', 1)[1]}/{sk}"
 
 
-def send_reply(item: Item, place: Place, attempt: str, receives: int, *, rung: bool) -> None:
-    """Post the automatic reply of an inbound item that this attempt has claimed. Raises RetryLater if not taken."""
+def send_reply(item: Item, place: Place, attempt: str, receives: int, *, rung: bool, say: Say | None = None) -> None:
+    """Post, or say, the automatic reply of an inbound item that this attempt has claimed. Raises RetryLater if not
+    taken."""
     if breaker().lets_through(settings.now_ms()):
-        outcome = _post(place.account, item, by_human=False, outside_window=False)
+        outcome = say(item) if say else _post(place.account, item, by_human=False, outside_window=False)
     else:
         outcome = Outcome(result=Result.NOT_SENT, reason="breaker_open", retry_after_s=60)
         count("worker", "BreakerOpen")

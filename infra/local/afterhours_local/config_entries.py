@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from afterhours.section import Section
+from afterhours.section import Seconds, Section
 from pydantic import AfterValidator, BeforeValidator, Field
 
 SOURCE_OF = {
@@ -14,6 +14,8 @@ SOURCE_OF = {
     "facebook_comments": "meta",
     "instagram_comments": "meta",
     "webchat": "webchat",
+    "telegram": "telegram",
+    "line": "line",
 }
 
 
@@ -72,6 +74,15 @@ Email = Annotated[
 ]
 
 
+Page = Annotated[
+    str,
+    _shaped(
+        r"(https://[A-Za-z0-9.-]+|http://(localhost|127\.0\.0\.1))(:[0-9]+)?(/[A-Za-z0-9._~/-]*)?",
+        "an address such as https://api.example.org/inbox, without a query",
+    ),
+]
+
+
 def playbook_id(path: str) -> str:
     """The file's name without `.playbook.yaml`: what the playbook is called in the stack."""
     return Path(path).name.removesuffix(".yaml").removesuffix(".yml").removesuffix(".playbook")
@@ -108,11 +119,20 @@ class AgentEntry(Section):
     role: Literal["agent", "lead", "admin"] = "agent"
 
 
+class NotifyEntry(Section):
+    """Who hears that something waits or is late: the stack's notification topic, and Slack where a webhook is named."""
+
+    slack: Reference | None = None
+    every: Seconds = Field(default=5 * 60, ge=60, le=86_400)
+    page: Page | None = None
+
+
 class InboxEntry(Section):
     id: Name
     playbook: str
     agents: tuple[AgentEntry, ...] = ()
     shards: int = Field(default=1, ge=1, le=64)
+    notify: NotifyEntry | None = None
 
     @property
     def playbook_id(self) -> str:

@@ -43,7 +43,8 @@ class Case:
     def speaks(self) -> bool:
         """Whether a customer of ours says something to us here."""
         event = self.event
-        return event.kind in ANSWERABLE and not (event.standby or event.group_id or event.from_page_itself)
+        silent = event.standby or event.group_id or event.from_page_itself or event.unanswered
+        return event.kind in ANSWERABLE and not silent
 
     @cached_property
     def words(self) -> str:

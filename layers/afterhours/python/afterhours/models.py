@@ -95,6 +95,8 @@ class Event(Frozen):
     parent_id: str | None = None
     from_page_itself: bool = False
     handle: str | None = None  # what an answer must name, as a reply token or the post answered to
+    unanswered: str | None = None  # why nothing automatic may answer it, whatever it says
+    for_person: bool = False  # a person has to see it, although nothing answers it
     mids: tuple[str, ...] = ()
     watermark_ms: int | None = None
     error_codes: tuple[int, ...] = ()

@@ -80,6 +80,8 @@ def _first_hit(case: Case) -> tuple[str, Hit, tuple[tuple[str, str], ...]]:
 def _reasons(case: Case, rule: str, hit: Hit) -> tuple[str, ...]:
     """Why a person is needed, most pressing first; empty when none is."""
     event, head, handoff = case.event, case.head, case.playbook.replies.handoff
+    if event.for_person:
+        return (event.unanswered or event.kind.value, *(one.value for one in Signal if one in case.signals))
     if not case.speaks or rule in ("opt_word", "rating"):
         return ()
     found = [signal.value for signal in Signal if signal in case.signals]
@@ -140,7 +142,7 @@ def advance(
         "status": head.status if head else ThreadStatus.AUTOMATED,
         **disposition.stamps,
     }
-    if event.kind in ANSWERABLE:
+    if event.kind in ANSWERABLE or event.for_person:
         changes["last_inbound"] = sk
         changes["last_in_at"] = max(at_ms, head.last_in_at if head else 0)
         changes["inbound_count"] = (head.inbound_count if head else 0) + 1

@@ -52,6 +52,8 @@ def _not_answerable(case: Case) -> Hit | Pass:
     for fact, reason in ((event.standby, "standby"), (event.group_id, "group"), (event.from_page_itself, "our_own")):
         if fact:
             return Hit(reason)
+    if event.unanswered:
+        return Hit(event.unanswered)
     if event.timestamp_ms is not None and case.since(event.timestamp_ms) > STALE_AFTER:
         return Hit("too_old")
     if case.restored:

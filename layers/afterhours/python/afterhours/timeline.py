@@ -7,7 +7,8 @@ from afterhours.models import Kind, SendState, ThreadHead
 
 Item = dict[str, Any]
 
-LINKS = {"location", "contacts", "fallback", "template"}  # nothing that lies on the platform
+LINKS = {"location", "contacts", "fallback", "template", "link"}  # nothing that lies on the platform
+SHOWN_LINKS = {"location", "link"}  # to a place, and what a channel has found fit to be opened
 SLA = ("in_time", "warned", "overdue", "escalated")
 
 
@@ -86,12 +87,12 @@ def entries(items: Iterable[Item], head: ThreadHead | None = None) -> list[dict[
 
 def _attached(attachment: Item) -> Item:
     """`available`: its bytes may be asked for, by its place in the list. The platform's address opens the file for
-    whoever has it and stays here; only the link of a place is shown."""
+    whoever has it and stays here; only links are shown that were made to be opened."""
     url = str(attachment.get("url", ""))
     is_link = attachment["type"] in LINKS
     found = {name: attachment.get(name) for name in ("type", "name", "mime_type")}
     found["available"] = not is_link and ("id" in attachment or url.startswith("https://"))
-    return {**found, "url": url} if attachment["type"] == "location" and url.startswith("https://") else found
+    return {**found, "url": url} if attachment["type"] in SHOWN_LINKS and url.startswith("https://") else found
 
 
 def noted(item: Item) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from afterhours.channels.contract import Channel, Source
 
 SOURCES = {
     "meta": "afterhours.channels.meta",
+    "telegram": "afterhours.channels.telegram_source",
+    "line": "afterhours.channels.line_source",
+    "x": "afterhours.channels.x_source",
 }
 
 CHANNELS = {
@@ -19,6 +22,10 @@ CHANNELS = {
     "facebook_comments": "afterhours.channels.facebook_comments",
     "instagram_comments": "afterhours.channels.instagram_comments",
     "webchat": "afterhours.channels.webchat",
+    "telegram": "afterhours.channels.telegram",
+    "line": "afterhours.channels.line",
+    "x": "afterhours.channels.x",
+    "x_posts": "afterhours.channels.x_posts",
 }
 
 
@@ -33,7 +40,7 @@ def channel(name: str) -> Channel:
 
 
 if TYPE_CHECKING:  # mypy holds each module against its Protocol here
-    from afterhours.channels import instagram, messenger, meta, whatsapp
+    from afterhours.channels import instagram, line, line_source, messenger, meta, telegram, telegram_source, whatsapp
 
-    _sources: tuple[Source, ...] = (meta,)
-    _channels: tuple[Channel, ...] = (whatsapp, messenger, instagram)
+    _sources: tuple[Source, ...] = (meta, telegram_source, line_source)
+    _channels: tuple[Channel, ...] = (whatsapp, messenger, instagram, telegram, line)

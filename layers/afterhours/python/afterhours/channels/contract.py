@@ -82,7 +82,8 @@ class Channel(Protocol):
     HUMAN_WINDOW: timedelta | None  # the same for what a person composed
     CAPABILITIES: frozenset[str]  # of: quick_replies, receipts, correlator, private_reply, retry_key, in_process,
     # public (what is sent can be read by all), attachments (what customers send can be fetched),
-    # acknowledge (the platform waits for a word after a tap)
+    # acknowledge (the platform waits for a word after a tap),
+    # renews (its tokens live for hours; the channels of one source share an account's)
 
     def normalise(self, piece: Piece) -> "Event":
         """Read one piece. Raises MalformedPayload where even the kind cannot be told."""
@@ -103,3 +104,28 @@ class Acknowledging(Protocol):
 
     def acknowledge(self, account: "Account", token: str, event: "Event") -> None:
         """Tell the platform once that a tap has arrived; best effort, never raises for what it or the network does."""
+
+
+class Renewed(NamedTuple):
+    """A new token, and the refresh token for the next time where the platform has such."""
+
+    token: str
+    lives_s: int
+    refresh: str | None = None
+
+
+class NotRenewed(NamedTuple):
+    """`reason` is a word of ours or the platform's code. `final`: asking again is of no use, a person has to authorise
+    the account anew. `taken`: the platform may have used up the refresh token all the same."""
+
+    reason: str
+    final: bool
+    taken: bool = False
+
+
+class Renewing(Protocol):
+    """What a channel with the capability `renews` has as well."""
+
+    def renew(self, account: "Account", record: Mapping[str, Any]) -> Renewed | NotRenewed:
+        """Ask once for a new token. `record` is the token's own: `token`, `refresh`, `client_id`, `client_secret`, …
+        Never raises for what the platform or the network does."""

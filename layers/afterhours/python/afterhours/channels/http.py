@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,14 @@ def post_json(url: str, payload: Mapping[str, Any], headers: Mapping[str, str], 
 
     body = json.dumps(payload).encode("ascii")
     return http_deadline.exchange("POST", url, body, {**headers, "Content-Type": "application/json"}, limits)
+
+
+def post_form(url: str, fields: Mapping[str, str], headers: Mapping[str, str], *, limits: Limits = LIMITS) -> Answer:
+    """POST a form once, in the same way."""
+    from afterhours.channels import http_deadline
+
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    return http_deadline.exchange("POST", url, urlencode(fields).encode("ascii"), {**headers, **kind}, limits)
 
 
 def get(url: str, headers: Mapping[str, str], *, limits: Limits) -> Answer:

@@ -54,6 +54,14 @@ class Sending:
             raise HeadMoved
         return codes is None
 
+    def take_over(self, item: Item, attempt: str, now_ms: int) -> bool:
+        """Take a claim from an attempt that answers within a request which has come again; it records nothing then."""
+        taken = self.threads.update(
+            item["pk"], item["sk"], "SET #attempt = :attempt, #attempt_at = :now", when="#attempt = :before",
+            attempt=attempt, now=now_ms, before=item["attempt"],
+        )  # fmt: skip
+        return taken is not None
+
     def expire(self, item: Item) -> bool:
         """A claim whose lease is over and whose outcome nobody recorded: unknown, for ever."""
         expired = self.threads.update(
