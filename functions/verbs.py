@@ -315,10 +315,9 @@ def _held(call: Call, key: str) -> tuple[str, ThreadHead, dict[str, Any]]:
 
 def _rating(call: Call, pk: str, head: ThreadHead) -> RatingQuestion | str:
     """The question how it was, or why there is none."""
-    name = pk.split("#")[1]
-    channel = channels.channel(name)
+    channel = channels.channel(pk.split("#")[1])
     rating = csat.question(
-        head, _playbook(head), datetime.fromtimestamp(call.now_ms / 1000, UTC), channel=name, window=channel.WINDOW,
+        head, _playbook(head), datetime.fromtimestamp(call.now_ms / 1000, UTC), window=channel.WINDOW,
         can_send="public" not in channel.CAPABILITIES, buttons="quick_replies" in channel.CAPABILITIES,
     )  # fmt: skip
     if isinstance(rating, str):

@@ -18,7 +18,7 @@ ANSWERED = {"episode": 1, "episode_at": BEFORE, "opened_at": BEFORE, "human_at":
 
 
 def asked(book: Any = ASKING, channel: dict[str, Any] | None = None, **changes: Any) -> RatingQuestion | str:
-    facts = {"channel": "whatsapp", "window": timedelta(hours=24), "can_send": True, "buttons": True, **(channel or {})}
+    facts = {"window": timedelta(hours=24), "can_send": True, "buttons": True, **(channel or {})}
     return csat.question(head(**{**ANSWERED, **changes}), book, OPEN, **facts)
 
 

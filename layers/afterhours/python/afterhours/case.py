@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
-from afterhours import faq, hours, language, signals, texts
+from afterhours import disclosure, faq, hours, language, signals, texts
 from afterhours.deadlines import Deadlines, deadlines
 from afterhours.faq import Answer, Matcher, Suggestions
 from afterhours.models import Event, Grounded, Kind, ThreadHead
@@ -18,7 +18,6 @@ from afterhours.texts import Values
 
 ANSWERABLE = {Kind.MESSAGE, Kind.POSTBACK}
 TAPPED = "faq:"  # how the payload of a suggestion begins
-LONG_GAP = timedelta(hours=12)  # after it automation says again that it is automation
 
 
 @dataclass(frozen=True)
@@ -118,11 +117,7 @@ class Case:
 
     @property
     def must_disclose(self) -> bool:
-        """At the start, after a long gap, and when a person has spoken since."""
-        head = self.head
-        if head is None or not head.disclosed_at or head.human_at > head.disclosed_at:
-            return True
-        return self.since(max(head.last_in_at, head.last_out_at)) > LONG_GAP
+        return disclosure.is_due(self.head, self.now_ms)
 
     @property
     def automated_turns(self) -> int:

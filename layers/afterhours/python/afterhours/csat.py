@@ -4,9 +4,8 @@ import re
 import unicodedata
 from datetime import datetime, timedelta
 
-from afterhours import texts
-from afterhours.case import Case
-from afterhours.models import Event, Kind, QuickReply, RatingQuestion, ThreadHead
+from afterhours import disclosure, texts
+from afterhours.models import Event, QuickReply, RatingQuestion, ThreadHead
 from afterhours.playbook import Playbook
 from afterhours.signals import Signal
 from afterhours.texts import TextKind
@@ -24,7 +23,6 @@ def question(
     playbook: Playbook,
     now: datetime,
     *,
-    channel: str,
     window: timedelta | None,
     can_send: bool,
     buttons: bool,
@@ -44,14 +42,26 @@ def question(
     ):
         if fact:
             return reason
-    event = Event(channel=channel, kind=Kind.MESSAGE, event_id="", contact_name=head.contact_name)
-    case = Case(event, head, playbook, now)
+    discloses = disclosure.is_due(head, now_ms)
+    values = texts.Values(
+        now=now,
+        zone=playbook.zone,
+        brand=playbook.brand,
+        contact_name=head.contact_name,
+        week=playbook.week,
+        ways=playbook.ways.line,
+        languages=playbook.languages,
+        start_word=playbook.opt_in[0],
+        stop_word=playbook.opt_out[0],
+        emergency_number=playbook.emergency_number,
+        disclose=discloses,
+    )
     language = head.language or playbook.languages[0]
     return RatingQuestion(
-        text=texts.render(TextKind.CSAT_QUESTION, language, case.values, playbook.texts),
+        text=texts.render(TextKind.CSAT_QUESTION, language, values, playbook.texts),
         quick_replies=quick_replies(head.episode) if buttons else (),
         until=now_ms + playbook.csat.answer_within * 1000,
-        discloses=case.must_disclose,
+        discloses=discloses,
     )
 
 
