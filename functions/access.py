@@ -133,6 +133,14 @@ def check_text(text: str) -> None:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_text", detail)
 
 
+def can_write(pk: str) -> bool:
+    """Whether anything of ours can leave on this channel but an answer at once."""
+    _, channel, account_id, _ = pk.split("#")
+    account = config.account(channel, account_id)
+    receives_only = "receive_only" in channels.channel(channel).CAPABILITIES
+    return not (receives_only or (account is not None and channels.only_at_once(account)))
+
+
 def reply_terms(pk: str, head: ThreadHead, now_ms: int) -> dict[str, Any]:
     """Whether a person may write to the customer, until when, how much, and what is left where not."""
     channel = channels.channel(pk.split("#")[1])
@@ -141,7 +149,7 @@ def reply_terms(pk: str, head: ThreadHead, now_ms: int) -> dict[str, Any]:
         longer = channel.HUMAN_WINDOW - channel.WINDOW
         until = head.window_until + longer // timedelta(milliseconds=1)
     blocked = None
-    if "receive_only" in channel.CAPABILITIES:
+    if not can_write(pk):
         blocked = "unsupported"
     elif head.opted_out_at and head.last_in_at <= head.opted_out_at:
         blocked = "opted_out"
@@ -164,8 +172,8 @@ def reply_terms(pk: str, head: ThreadHead, now_ms: int) -> dict[str, Any]:
 
 BLOCKED = {
     "opted_out": "The customer asked for no more messages; wait until they write again. Notes are still possible.",
-    "unsupported": "This channel only brings what others say and takes no answer. Open the link and answer there; notes "
-    "are still possible.",
+    "unsupported": "This channel only brings what others say and takes no answer from here. Answer where they said it, "
+    "in the platform's own app; notes are still possible.",
     "window_closed": "The platform takes no free text any more until the customer writes again. Still possible: a "
     "note, and another way to reach the customer (see the thread's answers).",
 }

@@ -103,12 +103,12 @@ class Place(Attached):
 
 
 class Received(Answer):
-    """What the customer did (`in`), or a colleague in the platform's own app (`out`)."""
+    """What the customer did (`in`), a colleague in the platform's own app, or we where it has no item here (`out`)."""
 
     id: str
     at: int
     direction: Literal["in", "out"]
-    by: Literal["contact", "app"]
+    by: Literal["contact", "app", "auto"]
     kind: Kind
     text: str | None
     attachments: list[Attached | Place]
@@ -125,7 +125,7 @@ class Composed(Answer):
     id: str
     at: int
     direction: Literal["out"]
-    by: Literal["auto", "agent", "csat"]
+    by: Literal["auto", "agent", "csat", "public_note"]
     kind: Literal["message"]
     text: str | None
     attachments: list[Attached] = Field(max_length=0)
@@ -282,7 +282,7 @@ class Comment(Answer):
     """Something that was said; `public`: the customer has read it, or could."""
 
     at: int
-    by: Literal["contact", "app", "auto", "agent", "csat"]
+    by: Literal["contact", "app", "auto", "agent", "csat", "public_note"]
     author: str | None
     public: bool
     text: str | None

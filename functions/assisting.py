@@ -72,5 +72,5 @@ class Deciding:
         if not self.assisted or name in self._asked or private_details.found(self.event.text or ""):
             return False
         self._asked.add(name)
-        stored = inbound_key(self.event.timestamp_ms, self.event.event_id)
+        stored = inbound_key(self.event.key_ms, self.event.event_id)
         return self.place.threads.get(pk, stored) is None

@@ -9,13 +9,13 @@ import re
 import unicodedata
 from http import HTTPStatus
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, unquote, urlsplit
 
 import access
 from access import Problem
 from afterhours import channels, settings
-from afterhours.channels.contract import Missing, NotFetched
+from afterhours.channels.contract import Fetching, Missing, NotFetched
 from afterhours.counts import count
 from afterhours.models import Attachment
 from afterhours.pictures import picture_type
@@ -103,7 +103,7 @@ def _fetched(pk: str, attachment: Attachment) -> bytes | NotFetched:
     token = secrets.token(name, account_id) if account else None
     if account is None or token is None:
         return NotFetched(Missing.UNAVAILABLE, "account_not_connected")
-    return channel.fetch(account, token, attachment)
+    return cast(Fetching, channel).fetch(account, token, attachment)
 
 
 def _answer(body: bytes, attachment: Attachment) -> Response:

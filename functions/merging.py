@@ -11,14 +11,15 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from afterhours import settings
+from afterhours import channels, settings
 from afterhours.counts import count
 from afterhours.models import Attachment, Event, Kind, SendState, ThreadHead, ThreadStatus
 from afterhours.stores import queues, unmatched
 from afterhours.stores.dynamo import Item
 from afterhours.stores.erasure import is_behind
+from afterhours.stores.private_replies import PrivateReplies
 from afterhours.stores.sending import FAILED_RANK, Sending
-from afterhours.stores.threads import HEAD, Threads, Tombstone, expiry, inbound_key, thread_key, thread_name
+from afterhours.stores.threads import HEAD, KEPT_DAYS, Threads, Tombstone, expiry, inbound_key, thread_key, thread_name
 from aws_lambda_powertools import Logger
 from sends import Place, RetryLater
 
@@ -41,6 +42,8 @@ TEXT_KEPT = 16_000  # characters; no platform's message is longer
 NAME_KEPT = 200
 URL_KEPT = 4_000
 QUARANTINE_DAYS = 14
+TITLE_SHOWN = 40  # the longest title that a platform shows, and the longest on a small button
+TITLE_CUTS = (TITLE_SHOWN, 20)
 BODY_KEPT = 300_000  # bytes; an item holds 400 KB
 ECHO_WAIT_S = 10
 ECHO_WAIT_LIMIT_MS = 60_000
@@ -62,6 +65,8 @@ def merge(event: Event, place: Place) -> None:
         pk = find(event, place).pk
         if event.kind is Kind.MESSAGE_DELETED:
             _forget_text(event, pk, place)
+        elif event.kind is Kind.MESSAGE_EDIT and "public" in channels.channel(event.channel).CAPABILITIES:
+            _follow(event, pk, place)
         _put(event, pk, place)
 
 
@@ -88,8 +93,9 @@ def find(event: Event, place: Place) -> Found:
     head = found if isinstance(found, ThreadHead) else None
     known = head.aliases if head else ()
     new = [other for other in pks if other != pk and other not in known]
+    ttl = expiry(settings.now_ms()) if event.channel in channels.DIRECT else None  # there each comment is one
     for other in new:
-        place.threads.add_alias(other, pk)
+        place.threads.add_alias(other, pk, ttl)
     return Found(pk, head, found, {"aliases": (*known, *new)[-8:]} if new else {})
 
 
@@ -98,7 +104,7 @@ def stored(event: Event, pk: str, now_ms: int) -> Item:
     at = min(event.timestamp_ms or now_ms, now_ms)
     return {
         "pk": pk,
-        "sk": inbound_key(event.timestamp_ms, event.event_id),
+        "sk": inbound_key(event.key_ms, event.event_id),
         "kind": event.kind,
         "subkind": event.subkind,
         "at": at,
@@ -114,8 +120,23 @@ def stored(event: Event, pk: str, now_ms: int) -> Item:
         "handle": event.handle,
         "post_id": event.post_id,
         "standby": event.standby or None,
-        "ttl": expiry(now_ms),
+        "ttl": expiry(now_ms, channels.KEPT_DAYS.get(event.channel, KEPT_DAYS)),
     }
+
+
+def tapped(event: Event, place: Place) -> Event:
+    """Where a tap comes back as nothing but a title: the event with what the button of that title carries, of those
+    that the contact was shown last."""
+    said = (event.text or "").strip()
+    shows_titles = "taps_as_text" in channels.channel(event.channel).CAPABILITIES
+    if not shows_titles or event.kind is not Kind.MESSAGE or event.payload or not 0 < len(said) <= TITLE_SHOWN:
+        return event
+    offered = [
+        item["quick_replies"] for item in place.threads.recent(find(event, place).pk, 10) if item.get("quick_replies")
+    ]
+    buttons = offered[0] if offered else []
+    meant = [one["id"] for one in buttons if said in {one["title"][:cut].strip() for cut in TITLE_CUTS}]
+    return event.model_copy(update={"payload": meant[0]}) if meant else event
 
 
 def _short(attachment: Attachment) -> Item:
@@ -136,7 +157,7 @@ def quarantine(message: dict[str, Any], reason: str) -> None:
         "app": message["app"],
         "reason": reason,
         "at": message["received_ms"],
-        "ttl": expiry(message["received_ms"], QUARANTINE_DAYS),
+        "ttl": expiry(message["received_ms"], channels.KEPT_DAYS.get(message["source"], QUARANTINE_DAYS)),
     }
     if len(body) <= BODY_KEPT:
         item["body"] = body
@@ -158,13 +179,13 @@ def _put(event: Event, pk: str, place: Place) -> None:
 
 
 def _status(event: Event, place: Place) -> None:
-    """A receipt that carries our correlator: one write; a failed agents' reply reopens its thread: two."""
-    match = _CORRELATOR.fullmatch(event.correlator or "")
+    """A receipt of a text of ours: one write; a failed agents' reply reopens its thread: two."""
     rank = RANK.get(event.subkind or "")
-    if not match or rank is None:
-        logger.info("receipt ignored", extra={"reason": "no correlator of ours" if not match else "unknown status"})
+    text = _text_of(event, place)
+    if text is None or rank is None:
+        logger.info("receipt ignored", extra={"reason": "no text of ours" if text is None else "unknown status"})
         return
-    pk, sk = f"T#{event.channel}#{place.account.id}#{match[1]}", match[2]
+    pk, sk = text
     sending = Sending(place.threads)
     if rank < FAILED_RANK:
         sending.merge_receipt(pk, sk, rank, event.message_id)
@@ -177,6 +198,22 @@ def _status(event: Event, place: Place) -> None:
         count("worker", "DeliveryFailed")
         if agents:
             queues.ring(place.inbox.queue_url, place.inbox.id, pk)
+
+
+def _text_of(event: Event, place: Place) -> tuple[str, str] | None:
+    """The text that a receipt speaks of: by our correlator; where the platform carries none, by its id, as one of the
+    contact's last. Raises RetryLater where that id may not be known yet."""
+    if match := _CORRELATOR.fullmatch(event.correlator or ""):
+        return f"T#{event.channel}#{place.account.id}#{match[1]}", match[2]
+    if "correlator" in channels.channel(event.channel).CAPABILITIES or not (event.message_id and event.contact_ids):
+        return None
+    pk, now_ms = find(event, place).pk, settings.now_ms()
+    recent = place.threads.recent(pk)
+    sk = next((item["sk"] for item in recent if item.get("platform_id") == event.message_id), None)
+    sending = [item for item in recent if item.get("reply") == SendState.CLAIMED]
+    if sk is None and any(now_ms - item["attempt_at"] < ECHO_WAIT_LIMIT_MS for item in sending):
+        raise RetryLater(ECHO_WAIT_S, "a send of ours is not settled")
+    return (pk, sk) if sk else None
 
 
 def _watermark(event: Event, place: Place) -> None:
@@ -196,8 +233,7 @@ def _echo(event: Event, place: Place) -> None:
     """What left our account: ours by its correlator, its id or its text; otherwise a person's."""
     match = _CORRELATOR.fullmatch(event.correlator or "")
     if match:
-        pk = f"T#{event.channel}#{place.account.id}#{match[1]}"
-        Sending(place.threads).merge_receipt(pk, match[2], RANK["sent"], event.message_id)
+        _arrived(event, match[1], match[2], place)
         return
     found = find(event, place)
     pk = found.pk
@@ -208,14 +244,55 @@ def _echo(event: Event, place: Place) -> None:
     sends = [item for item in place.threads.recent(pk) if item.get("attempt") and item["reply"] != SendState.NONE]
     if event.message_id in {item["platform_id"] for item in sends if item.get("platform_id")}:
         return
-    open_sends = [item for item in sends if item["reply"] in (SendState.CLAIMED, SendState.UNKNOWN)]
+    # A private reply has no echo where the comment is.
+    open_sends = [
+        item
+        for item in sends
+        if item["reply"] in (SendState.CLAIMED, SendState.UNKNOWN) and not item.get("private_reply")
+    ]
     for item in open_sends:
         if _same(item["reply_text"], event.text):
             Sending(place.threads).merge_receipt(pk, item["sk"], RANK["sent"], event.message_id)
             return
+    if _left_us(event, place, now_ms):
+        if event.channel in channels.COMMENTS:
+            _put(event, pk, place)
+        return
+    if found.head is None and event.channel in channels.DIRECT:
+        _put(event, pk, place)  # under a comment that never reached us
+        return
     if any(now_ms - item["attempt_at"] < ECHO_WAIT_LIMIT_MS for item in open_sends):
         raise RetryLater(ECHO_WAIT_S, "a send of ours is not settled")
     _human_spoke(event, found, place, now_ms)
+
+
+def _arrived(event: Event, tid: str, sk: str, place: Place) -> None:
+    """The echo of a text of ours: of this thread, or of a private reply that begins it. The comment's thread has that
+    one; here it is stored as well, for whoever goes on."""
+    sending, account = Sending(place.threads), place.account.id
+    if sending.merge_receipt(f"T#{event.channel}#{account}#{tid}", sk, RANK["sent"], event.message_id):
+        return
+    comments = channels.COMMENTS.get(event.channel)
+    if comments and place.threads.get(f"T#{comments}#{account}#{tid}", sk):
+        sending.merge_receipt(f"T#{comments}#{account}#{tid}", sk, RANK["sent"], event.message_id)
+        _put(event, find(event, place).pk, place)
+
+
+def _left_us(event: Event, place: Place, now_ms: int) -> bool:
+    """Whether the text is one of what we answered comments with of late."""
+    if not event.text or event.channel not in {*channels.COMMENTS, *channels.DIRECT}:
+        return False
+    return PrivateReplies(place.threads).is_marked(event.channel, place.account.id, event.text, now_ms)
+
+
+def recognised(event: Event, place: Place) -> Event:
+    """The event; an echo where a reply to a comment is our own, which Instagram may tell under another id of ours."""
+    is_comment = event.kind is Kind.COMMENT and event.channel in channels.DIRECT
+    answers = event.parent_id not in (None, event.post_id)
+    if not is_comment or not answers or not _left_us(event, place, settings.now_ms()):
+        return event
+    said = {"kind": Kind.ECHO, "from_page_itself": True, "contact_ids": (event.parent_id,), "contact_name": None}
+    return event.model_copy(update=said)
 
 
 def _human_spoke(event: Event, found: Found, place: Place, now_ms: int) -> None:
@@ -239,14 +316,48 @@ def _human_spoke(event: Event, found: Found, place: Place, now_ms: int) -> None:
 def _forget_text(event: Event, pk: str, place: Place) -> None:
     """The contact took a message back: its words leave the table, that it was there stays."""
     threads = place.threads
-    for item in threads.recent(pk, 100):
-        if event.target_id and item.get("message_id") == event.target_id and item["kind"] != Kind.MESSAGE_DELETED:
-            threads.update(
-                pk, item["sk"], "SET #deleted_at = :now REMOVE #text, #attachments, #payload",
-                when="attribute_exists(#pk)", now=settings.now_ms(),
-            )  # fmt: skip
-            if place.playbook.faq and item.get("text"):
-                unmatched.forget(threads, place.inbox.id, item)
+    for item in _meant(event, pk, place):
+        threads.update(
+            pk, item["sk"], "SET #deleted_at = :now REMOVE #text, #attachments, #payload",
+            when="attribute_exists(#pk)", now=settings.now_ms(),
+        )  # fmt: skip
+        if place.playbook.faq and item.get("text"):
+            unmatched.forget(threads, place.inbox.id, item)
+
+
+def _follow(event: Event, pk: str, place: Place) -> None:
+    """What stood in public is changed or hidden there: what nobody can read any more does not stay here either."""
+    now_ms = settings.now_ms()
+    for item in _meant(event, pk, place):
+        values: dict[str, Any] = {"now": now_ms}
+        if event.subkind == "unhide":
+            change, values = "REMOVE #hidden_at", {}
+        elif event.subkind == "hide":
+            change = "SET #hidden_at = :now"
+        elif event.text:
+            change, values = "SET #text = :text, #edited_at = :now", {**values, "text": event.text[:TEXT_KEPT]}
+        else:
+            change = "SET #edited_at = :now REMOVE #text"
+        place.threads.update(
+            pk, item["sk"], change, when="attribute_exists(#pk) AND attribute_not_exists(#deleted_at)", **values
+        )
+
+
+def _meant(event: Event, pk: str, place: Place) -> list[Item]:
+    """What is stored of the message that an event changes. Raises RetryLater for a comment that may be on its way."""
+    threads = place.threads
+    stored = threads.recent(pk, 100)
+    if event.channel in channels.DIRECT:
+        stored += threads.newest(pk, inbound_key(None, ""), 100)  # their keys have no time, and stand last
+    meant = {
+        item["sk"]: item
+        for item in stored
+        if event.target_id and item.get("message_id") == event.target_id and item["kind"] != Kind.MESSAGE_DELETED
+    }
+    age_ms = settings.now_ms() - (event.timestamp_ms or 0)
+    if not meant and event.channel in channels.DIRECT and age_ms < ECHO_WAIT_LIMIT_MS:
+        raise RetryLater(ECHO_WAIT_S, "the comment is not here yet")
+    return list(meant.values())
 
 
 def _same(ours: str, theirs: str | None) -> bool:

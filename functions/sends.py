@@ -3,6 +3,7 @@
 Part of the worker. A text whose outcome is unknown is never posted again.
 """
 
+import contextlib
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -27,7 +28,7 @@ from afterhours.models import (
     ThreadStatus,
 )
 from afterhours.playbook import Playbook
-from afterhours.stores import config, queues, ratings, secrets
+from afterhours.stores import config, private_replies, queues, ratings, secrets, tokens
 from afterhours.stores.dynamo import Item
 from afterhours.stores.sending import CLAIM_LEASE_MS, Sending
 from afterhours.stores.threads import Threads, Tombstone, thread_name
@@ -37,8 +38,11 @@ logger = Logger(service="worker")
 
 BACKOFF_S = (6, 900)
 AFTER_WAIT_S = 5
+RENEWAL_S = 60  # until the sweeper has been round
 LAST_WAIT_BY_VISIBILITY = 7  # of the queue's ten; after that the sweeper brings a composed message back
 COMPOSED_STALE_MS = 24 * 3_600_000
+
+TOKENLESS = {"in_process", "no_token"}
 
 
 class RetryLater(Exception):
@@ -84,6 +88,9 @@ def send_reply(item: Item, place: Place, attempt: str, receives: int, *, rung: b
         place.threads.update(item["pk"], item["sk"], "SET #ring = :rung", when="attribute_exists(#pk)", rung="rung")
     if outcome.result is Result.NOT_SENT:
         raise RetryLater(wait_s, outcome.reason or "not sent")
+    if outcome.result is Result.SENT and item.get("note"):
+        with contextlib.suppress(queues.NotEnqueued):  # the sweeper finds it as well
+            queues.enqueue_outbound(item["pk"], item["note"])
 
 
 @cache
@@ -119,13 +126,15 @@ def _send_composed(pk: str, sk: str, receives: int) -> None:
 
 class Composing:
     """The way of one composed text that is not settled: claimed, posted, recorded. An agent's reply that fails is news;
-    the question for a rating, which is automation's, only is not asked."""
+    the question for a rating and the note to a private reply, which are automation's, are only left out."""
 
     def __init__(self, threads: Threads, item: Item, head: ThreadHead, inbox: Inbox, receives: int) -> None:
         self.threads, self.item, self.head, self.inbox, self.receives = threads, item, head, inbox, receives
         self.sending = Sending(threads)
         self.now_ms = settings.now_ms()
         self.asks = item["via"] == ratings.VIA
+        self.notes = item["via"] == private_replies.VIA
+        self.by_human = not (self.asks or self.notes)
 
     def run(self) -> None:
         _, channel, account_id, _ = self.item["pk"].split("#")
@@ -135,6 +144,8 @@ class Composing:
         reason = self._may_not_ask() if self.asks else None
         if reason is None:
             self._wait_for_its_turn()
+        if self.notes:
+            reason = self._may_not_note()
         account = config.account(channel, account_id)
         if account is None:
             self._fail(SendState.DROPPED, "account_gone", None)
@@ -172,6 +183,15 @@ class Composing:
         window = channels.channel(self.item["pk"].split("#")[1]).WINDOW
         return "window_closed" if window is not None and self.now_ms > head.window_until else None
 
+    def _may_not_note(self) -> str | None:
+        """Why the public must not read that we answered in private."""
+        comment = self.threads.get(self.item["pk"], self.item["after"])
+        if comment is None or comment["reply"] != SendState.SENT:
+            return "not_answered_in_private"
+        if "deleted_at" in comment or "hidden_at" in comment:
+            return "comment_gone"
+        return "opted_out" if self.head.opted_out_at else None
+
     def _may_not(self) -> str | None:
         """Why it must not leave any more. An opted-out contact who wrote again may be answered."""
         head, channel = self.head, channels.channel(self.item["pk"].split("#")[1])
@@ -189,13 +209,16 @@ class Composing:
 
     def _send(self, account: Account) -> None:
         attempt = uuid.uuid4().hex
+        if account.channel in channels.DIRECT:  # it comes back as a comment: before that is known to be ours
+            replies = private_replies.PrivateReplies(self.threads)
+            replies.mark(account.channel, account.id, self.item["reply_text"], self.now_ms)
         if not self.sending.claim(self.item, attempt, self.now_ms):
             raise RetryLater(1, "another attempt was faster")
-        late = not self.asks and self.now_ms > self.head.window_until
-        item = {**self.item, "handle": self.head.handle}
-        outcome = _post(account, item, by_human=not self.asks, outside_window=late)
+        late = self.by_human and self.now_ms > self.head.window_until
+        item = {**self.item, "handle": self.item.get("handle") or self.head.handle}
+        outcome = _post(account, item, by_human=self.by_human, outside_window=late)
         self.now_ms = settings.now_ms()
-        if outcome.result is Result.SENT and self.asks:
+        if outcome.result is Result.SENT and not self.by_human:
             self.sending.record_asked(self.item, attempt, outcome, self.now_ms)
         elif outcome.result is Result.SENT:
             self.sending.record_answered(self.item, attempt, outcome, self.now_ms)
@@ -208,8 +231,8 @@ class Composing:
             self._fail(how, outcome.reason or outcome.code or how, attempt)
 
     def _fail(self, how: SendState, reason: str, attempt: str | None) -> None:
-        if self.asks:
-            self._leave_unasked(how, reason, attempt)
+        if not self.by_human:
+            self._leave_out(how, reason, attempt)
             return
         if not self.sending.record_failed(self.item, attempt, how, reason, self.now_ms, self.inbox.shards):
             return
@@ -218,17 +241,22 @@ class Composing:
         count("worker", "AgentReplyFailed")
         queues.ring(self.inbox.queue_url, self.inbox.id, self.item["pk"])
 
-    def _leave_unasked(self, how: SendState, reason: str, attempt: str | None) -> None:
-        if ratings.Ratings(self.threads).not_asked(self.item, attempt, how, reason, self.now_ms):
-            thread = thread_name(self.item["pk"])
-            logger.info("rating not asked", extra={"thread_id": thread, "state": how, "reason": reason})
+    def _leave_out(self, how: SendState, reason: str, attempt: str | None) -> None:
+        told = {"thread_id": thread_name(self.item["pk"]), "state": how, "reason": reason}
+        if self.notes:
+            replies = private_replies.PrivateReplies(self.threads)
+            if replies.not_noted(self.item, attempt, how, reason, self.now_ms):
+                logger.info("note left out", extra=told)
+        elif ratings.Ratings(self.threads).not_asked(self.item, attempt, how, reason, self.now_ms):
+            logger.info("rating not asked", extra=told)
 
 
 def _post(account: Account, item: Item, *, by_human: bool, outside_window: bool) -> Outcome:
     """Post once, whatever comes of it; the platform's trouble is an outcome, not an exception."""
-    channel = channels.channel(account.channel)
+    channel, holder = channels.channel(account.channel), channels.token_holder(account.channel)
     try:
-        token = "" if "in_process" in channel.CAPABILITIES else secrets.token(account.channel, account.id)
+        tokenless = TOKENLESS & channel.CAPABILITIES or channels.only_at_once(account)
+        token = "" if tokenless else secrets.token(holder, account.id)
     except secrets.SecretsUnavailable:
         return Outcome(result=Result.NOT_SENT, reason="secrets_unavailable")
     if token is None:
@@ -242,11 +270,14 @@ def _post(account: Account, item: Item, *, by_human: bool, outside_window: bool)
                 text=item["reply_text"],
                 correlator=correlator(item["pk"], item["sk"]),
                 handle=item.get("handle"),
+                private_reply=bool(item.get("private_reply")),
                 by_human=by_human,
                 outside_window=outside_window,
                 quick_replies=tuple(QuickReply(**each) for each in item.get("quick_replies") or ()),
             ),
         )
+    if outcome.reason == "token_expired":
+        outcome = _after_expiry(account, outcome)
     logger.info(
         "posted",
         extra={
@@ -262,6 +293,17 @@ def _post(account: Account, item: Item, *, by_human: bool, outside_window: bool)
     if outcome.account_problem:
         count("worker", "TokenInvalid")
     return outcome
+
+
+def _after_expiry(account: Account, outcome: Outcome) -> Outcome:
+    """The platform did not take the token, so it did not take the text: again with the new one, be it there or on its
+    way. One that will not be renewed is as good as none."""
+    holder = channels.token_holder(account.channel)
+    if secrets.token_anew(holder, account.id):
+        return outcome.model_copy(update={"retry_after_s": 1})
+    if tokens.may_be_renewed(holder, account.id):
+        return outcome.model_copy(update={"retry_after_s": RENEWAL_S})
+    return outcome.model_copy(update={"result": Result.REFUSED, "reason": "token_invalid", "account_problem": True})
 
 
 def acknowledge(event: Event, account: Account) -> None:

@@ -1,5 +1,5 @@
 """Every minute: rings what no bell stands for, wakes snoozed threads, brings unsettled replies back, raises alarms for
-what is late and tells who wants to be told.
+what is late, renews tokens before they run out and tells who wants to be told.
 
 It repairs whatever a crash, a lost doorbell or an expired queue message left behind; doing too much is harmless.
 """
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from afterhours import settings
 from afterhours.counts import count
-from afterhours.models import Inbox
+from afterhours.models import Account, Inbox
 from afterhours.stores import config, queues
 from afterhours.stores.dynamo import Item
 from afterhours.stores.sending import FIRST_CHECK_MS, UNSETTLED
@@ -18,6 +18,7 @@ from afterhours.stores.threads import HEAD, Threads, open_keys, thread_name
 from aws_lambda_powertools import Logger
 from escalating import raise_alarms
 from notifying import Found, tell
+from renewing import renew, renewable
 
 logger = Logger(service="sweeper")
 
@@ -25,6 +26,7 @@ PAGE = 100
 PAGES = 20  # of a shard's open threads: the most urgent 2,000 are looked at
 BELLS = 200  # that one inbox is given in a minute
 NOTICES_LEFT_MS = 15_000  # a notice may take so long; those that do not fit are sent in the next minute
+RENEWAL_LEFT_MS = 25_000  # what the platform may take, and storing what it gave
 LONGEST_CHECK_MS = 3_600_000
 KEPT_MS = 600_000  # in which a thread that woke is its last owner's
 
@@ -54,6 +56,9 @@ def lambda_handler(event: dict[str, Any], context: Context) -> dict[str, int]:
     for inbox in found:
         do(_wake, inbox)
         do(_attend, inbox, found[inbox])
+    for account in renewable():
+        if context.get_remaining_time_in_millis() > RENEWAL_LEFT_MS:
+            do(_renew, account)
     for inbox in found:  # after all else, because it waits for others
         if context.get_remaining_time_in_millis() > NOTICES_LEFT_MS:
             do(_notify, inbox, found[inbox])
@@ -105,6 +110,10 @@ def _ring(inbox: Inbox, waiting: list[Item]) -> int:
 
 def _is_free(entry: Item, now_ms: int) -> bool:
     return "owner" not in entry or entry.get("lease_until", 0) < now_ms
+
+
+def _renew(threads: Threads, account: Account, now_ms: int) -> dict[str, int]:
+    return renew(account, now_ms)
 
 
 def _notify(threads: Threads, inbox: Inbox, found: Found, now_ms: int) -> dict[str, int]:

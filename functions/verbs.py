@@ -318,7 +318,8 @@ def _rating(call: Call, pk: str, head: ThreadHead) -> RatingQuestion | str:
     channel = channels.channel(pk.split("#")[1])
     rating = csat.question(
         head, _playbook(head), datetime.fromtimestamp(call.now_ms / 1000, UTC), window=channel.WINDOW,
-        can_send="public" not in channel.CAPABILITIES, buttons="quick_replies" in channel.CAPABILITIES,
+        can_send="public" not in channel.CAPABILITIES and access.can_write(pk),
+        buttons="quick_replies" in channel.CAPABILITIES,
     )  # fmt: skip
     if isinstance(rating, str):
         logger.info("rating not asked", extra={"thread_id": thread_name(pk), "reason": rating})

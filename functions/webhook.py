@@ -6,6 +6,7 @@ Loads neither pydantic nor requests: a cold start here is time that a platform w
 from typing import Any
 
 import receiving
+from afterhours import channels
 from aws_lambda_powertools import Logger
 from receiving import Credentials, Hook, Response
 
@@ -13,7 +14,7 @@ logger = Logger(service="webhook")
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> Response:
-    return receiving.respond("webhook", logger, event, _receive)
+    return receiving.respond(logger, event, channels.SOURCES.keys() - channels.ANSWERED_AT_ONCE, _receive)
 
 
 def _receive(hook: Hook, credentials: Credentials) -> Response:

@@ -58,14 +58,15 @@ def _receive(message: dict[str, Any], receives: int) -> None:
     except Unplaced as unplaced:
         merging.quarantine(message, str(unplaced))
         return
+    event = merging.recognised(event, place)
     try:
         if event.kind in merging.MERGED or event.standby:
             merging.merge(event, place)
         elif not event.contact_ids:
             merging.quarantine(message, "no_contact")
         else:
-            Answering(event, place, receives).run()
+            Answering(merging.tapped(event, place), place, receives).run()
     except merging.Erased as erased:
-        sk = inbound_key(event.timestamp_ms, event.event_id)
+        sk = inbound_key(event.key_ms, event.event_id)
         logger.info("erased", extra={"thread_id": thread_name(str(erased)), "event": sk})
         count("worker", "Erased")

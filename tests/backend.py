@@ -42,9 +42,8 @@ class Backend:
         self._clients["s3"].create_bucket(
             Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
         )
-        self._table("threads", work=["owner", "lease_until", "kept_for", "kept_until", "status", "due_at", "warn_at", "urgent_at", "sla_stage",
-                          "inbox"],
-                    agenda=["status", "inbox", "due_at", "contact_name"])  # fmt: skip
+        work = "owner lease_until kept_for kept_until status due_at warn_at urgent_at sla_stage inbox"
+        self._table("threads", work=work.split(), agenda=["status", "inbox", "due_at", "contact_name"])
         self._table("config")
         self.put_parameter("pepper", PEPPER)
 

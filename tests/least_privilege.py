@@ -17,6 +17,16 @@ MAY = {
         "queue inbound": "SendMessage",
         "bucket overflow": "PutObject",
     },
+    "AnswerFunction": {
+        "parameter app/viber/*": "GetParameter",
+        "parameter app/wechat/*": "GetParameter",
+        "parameter pepper": "GetParameter",
+        "queue inbound": "SendMessage",
+        "queue human-*": "SendMessage",
+        "bucket overflow": "PutObject",
+        "table threads": "GetItem PutItem UpdateItem ConditionCheckItem",
+        "table config": "GetItem",
+    },
     "WebchatFunction": {
         "parameter app/webchat/*": "GetParameter",
         "parameter pepper": "GetParameter",
@@ -51,18 +61,29 @@ MAY = {
         "table config": "GetItem PutItem UpdateItem Query",
     },
     "InboxFunction": {},
+    "MailFunction": {
+        "queue mail": "ReceiveMessage DeleteMessage GetQueueAttributes",
+        "queue inbound": "SendMessage",
+        "bucket mails": "GetObject",
+    },
     "SweeperFunction": {
         "queue inbound": "SendMessage",
         "queue human-*": "SendMessage GetQueueAttributes",
         "table threads": "GetItem PutItem UpdateItem",
         "table threads/index/work": "Query",
-        "table config": "GetItem Query",
+        # UpdateItem on the leases of tokens alone, by dynamodb:LeadingKeys, which the engine knows nothing of.
+        "table config": "GetItem Query UpdateItem",
+        "parameter token/*": "GetParameter PutParameter",
         "topic notices": "Publish",
         "parameter notify/*": "GetParameter",
     },
 }
-# What Lambda itself does in the worker's name; no function of ours asks for it.
-POLLED = {("WorkerFunction", action) for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")}
+# What Lambda itself does in the name of those that it polls for; no function of ours asks for it.
+POLLED = {
+    (function, action)
+    for function in ("WorkerFunction", "MailFunction")
+    for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+}
 
 KEY = {"pk": {"S": "T#nobody"}, "sk": {"S": "#"}}
 
@@ -102,6 +123,12 @@ OBJECTS: dict[str, Try] = {
     "DeleteObject": lambda aws, bucket: aws.s3.delete_object(Bucket=bucket, Key="other"),
     "ListBucket": lambda aws, bucket: aws.s3.list_objects_v2(Bucket=bucket),
 }
+MAILS: dict[str, Try] = {
+    "GetObject": lambda aws, bucket: aws.s3.get_object(Bucket=bucket, Key="mail/none"),
+    "PutObject": lambda aws, bucket: aws.s3.put_object(Bucket=bucket, Key="mail/other", Body=b""),
+    "DeleteObject": lambda aws, bucket: aws.s3.delete_object(Bucket=bucket, Key="mail/other"),
+    "ListBucket": lambda aws, bucket: aws.s3.list_objects_v2(Bucket=bucket),
+}
 PARAMETERS: dict[str, Try] = {
     "GetParameter": lambda aws, name: aws.ssm.get_parameter(Name=name, WithDecryption=True),
     "GetParametersByPath": lambda aws, name: aws.ssm.get_parameters_by_path(Path=name, WithDecryption=True),
@@ -123,14 +150,19 @@ NEIGHBOURHOOD: dict[str, dict[str, Try]] = {
     "queue human-sales": QUEUES,
     "queue of-another-stack": QUEUES,
     "bucket overflow": OBJECTS,
+    "bucket mails": MAILS,
+    "queue mail": QUEUES,
+    "queue mail-dead": QUEUES,
     "parameter app/meta/main": PARAMETERS,
     "parameter app/webchat/jadran-web": PARAMETERS,
+    "parameter app/viber/jadran-viber": PARAMETERS,
     f"parameter token/whatsapp/{WHATSAPP}": PARAMETERS,
     "parameter pepper": PARAMETERS,
     "parameter notify/support": PARAMETERS,
     "parameter of-another-stack": PARAMETERS,
     "topic notices": TOPICS,
     "topic alarms": TOPICS,
+    "topic mails": TOPICS,
 }
 
 

@@ -25,10 +25,13 @@ MAY_IMPORT = {
     "stores": {"counts", "grounding", "models", "playbook", "settings", "wording"},
 }
 # The same for packages of others; the functions may use all that the layer carries.
-LAYER = {"aws_lambda_powertools", "boto3", "botocore", "pydantic", "pydantic_core", "requests", "urllib3"}
+LAYER = {
+    *("aws_lambda_powertools", "boto3", "botocore", "cryptography", "pydantic", "pydantic_core", "requests", "urllib3"),
+}
 MAY_USE = {
     **{part: {"pydantic", "pydantic_core"} for part in PURE},
-    "channels": {"requests", "urllib3"},
+    # Of boto3 only the client of sesv2, of cryptography what unseals WeChat's deliveries.
+    "channels": {"boto3", "botocore", "cryptography", "requests", "urllib3"},
     "stores": {"boto3", "botocore", "pydantic"},
     "counts": {"aws_lambda_powertools"},
 }
@@ -38,7 +41,11 @@ IMPURE = {
 }
 CLOCK = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns"}
 # Parts with a second real user: who may ask for what is one answer for everything below /api.
-SHARED = {name: {"agent_api", "attachments", "eraser"} for name in ("access", "calls")}
+SHARED = {
+    **{name: {"agent_api", "attachments", "eraser"} for name in ("access", "calls")},
+    "receiving": {"webhook", "answer"},
+    **{name: {"worker", "answer"} for name in ("answering", "assisting", "merging", "sends")},
+}
 NOT_ON_THE_WAY_IN = {"pydantic", "requests", "aws_xray_sdk"}
 
 

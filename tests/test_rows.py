@@ -206,12 +206,31 @@ def test_names_of_strangers_never_break_a_reply(name: str) -> None:
 
 
 def test_a_private_detail_in_a_public_comment_is_named_and_never_repeated() -> None:
-    comment = message(OPEN, "My card is 4111 1111 1111 1111", kind=Kind.COMMENT, post_id="1_2")
-    disposition = decide(comment, None, OPEN)
-    assert (disposition.reason, disposition.reply_text) == ("public_card_number", None)
-    assert "4111" not in disposition.model_dump_json()
+    comment = message(OPEN, "My card is 4111 1111 1111 1111", kind=Kind.COMMENT, post_id="1_2", private_reply=True)
+    open_channel = playbook(channels={"whatsapp": {"public": True}})
+    for book in (playbook(), open_channel):
+        disposition = decide(comment, None, OPEN, book)
+        assert disposition.reason == "public_card_number"
+        assert disposition.private_reply, "also where automation may speak in public"
+        assert disposition.handoff[0] == "public_card_number", "who looks after the page can hide it"
+        said = disposition.model_dump_json(exclude={"stamps"})  # the thread remembers the last texts
+        assert "4111" not in said
 
 
 def test_signs_are_heard_in_any_language_whatever_the_inbox_speaks() -> None:
     croatian = playbook(languages=["hr"])
     assert decide(message(OPEN, "I smell gas in the room"), None, OPEN, croatian).rule == "safety"
+
+
+def test_who_blocks_us_is_opted_out_until_they_let_us_write_again() -> None:
+    blocked, before = message(OPEN, "", kind=Kind.UNFOLLOW), head(last_in_at=ms(OPEN) - 1)
+    assert (decide(blocked, None, OPEN).reply_text, decide(blocked, None, OPEN).handoff) == (None, ())
+    assert policy.decide(blocked, before, PLAYBOOK, OPEN).stamps["opted_out_at"] == ms(OPEN)
+    assert policy.decide(blocked, None, PLAYBOOK, OPEN).stamps["opted_out_at"] == ms(OPEN)
+    back = policy.decide(message(OPEN, "", kind=Kind.FOLLOW), head(opted_out_at=1), PLAYBOOK, OPEN)
+    assert (back.stamps["opted_out_at"], back.reply_text) == (0, None)
+
+
+def test_a_block_that_is_told_of_after_the_customer_has_written_since_is_over() -> None:
+    late = message(OPEN, "", kind=Kind.UNFOLLOW)
+    assert "opted_out_at" not in decide(late, head(last_in_at=ms(OPEN) + 1), OPEN).stamps

@@ -73,6 +73,7 @@ function author(entry, thread) {
 function how(entry) {
   if (entry.by === "auto") return el("span", { class: "badge auto" }, entry.rule ? `automatic · ${readable(entry.rule)}` : "automatic");
   if (entry.by === "csat") return el("span", { class: "badge auto" }, "automatic · satisfaction");
+  if (entry.by === "public_note") return el("span", { class: "badge auto" }, "automatic · in public");
   if (entry.by === "app") return el("span", { class: "badge" }, "in the platform's own app");
   return null;
 }

@@ -33,7 +33,9 @@ def shaken(credentials: Any = TOKEN, **query: str) -> tuple[int, str]:
     asked = {"hub.mode": "subscribe", "hub.verify_token": "jadran-verify", "hub.challenge": "1158201444"}
     changed = {**asked, **{f"hub.{name}": value for name, value in query.items()}}
     given_query = {name: value for name, value in changed.items() if value != "(missing)"}
-    return meta.handshake(Request("GET", {}, given_query, b""), credentials)
+    answer = meta.handshake(Request("GET", {}, given_query, b""), credentials)
+    assert answer.content_type.startswith("text/plain")
+    return answer.status, answer.body
 
 
 def test_the_bare_challenge_is_answered() -> None:
@@ -391,7 +393,7 @@ def test_an_unknown_name_is_a_key_error(lookup: Any) -> None:
 
 @pytest.mark.parametrize("name", channels.CHANNELS)
 def test_a_channel_is_read_from_a_source_that_exists(name: str) -> None:
-    assert channels.channel(name).SOURCE in {*channels.SOURCES, "webchat"}
+    assert channels.channel(name).SOURCE in {*channels.SOURCES, "webchat", "email"}
 
 
 def test_the_lambda_envelope_verifies_and_its_queue_message_is_the_piece() -> None:

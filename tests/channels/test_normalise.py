@@ -44,6 +44,10 @@ USUAL: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
+COMMENT, IG_COMMENT = "611884420017733_145001", "18055511220093001"
+# A comment that may be answered in private, and one that was there before.
+FRESH = {"kind": "comment", "subkind": "add", "private_reply": True, "timeless": True}
+CHANGED = {"contact_ids": (COMMENT,), "target_id": COMMENT, "handle": None, "private_reply": False, "timeless": False}
 OURS = {"contact_ids": (), "from_page_itself": True}
 NOBODY: dict[str, Any] = {"sender_id": None, "contact_ids": (), "contact_name": None}
 ECHO = {"kind": "echo", "is_echo": True}
@@ -161,32 +165,47 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "instagram/to-oneself": {**OURS, "kind": "message", "sender_id": IG},
     "instagram/dashboard-test": {"kind": "message", "account_id": "23245", "sender_id": "12334",
                                  "recipient_id": "23245", "contact_ids": ("12334",), "timestamp_ms": 1527459824000},
-    "facebook_comments/comment": {"kind": "comment", "subkind": "add", "text": "Koliko košta noćenje u srpnju?",
-                                  "message_id": "611884420017733_145001", "parent_id": POST},
-    "facebook_comments/comment-reply": {"kind": "comment", "subkind": "add", "parent_id": "611884420017733_145001"},
-    "facebook_comments/comment-own": {**OURS, "kind": "comment", "sender_id": PAGE, "contact_name": "Hotel Jadran"},
-    "facebook_comments/comment-photo-only": {"kind": "comment", "text": None, "attachments": [
-        ("photo", "https://scontent.example/v/soba.jpg", None, None, None)]},
-    "facebook_comments/comment-without-author": {**NOBODY, "kind": "comment", "subkind": "add"},
-    "facebook_comments/comment-edited": {"kind": "comment", "subkind": "edited"},
-    "facebook_comments/comment-removed": {"kind": "comment", "subkind": "remove", "text": None,
+    "facebook_comments/comment": {**FRESH, "text": "Koliko košta noćenje u srpnju?",
+                                  "contact_ids": (PSID, COMMENT), "message_id": COMMENT, "parent_id": POST},
+    "facebook_comments/comment-reply": {**FRESH, "parent_id": COMMENT, "contact_ids": (PSID, f"{COMMENT[:-1]}2"),
+                                        "handle": f"{COMMENT[:-1]}2"},
+    "facebook_comments/comment-own": {**OURS, "kind": "echo", "sender_id": PAGE, "contact_name": "Hotel Jadran",
+                                      "contact_ids": (COMMENT,), "private_reply": False, "handle": None},
+    "facebook_comments/comment-photo-only": {**FRESH, "text": None, "contact_ids": (PSID, f"{COMMENT[:-1]}4"),
+        "attachments": [("photo", "https://scontent.example/v/soba.jpg", None, None, None)]},
+    "facebook_comments/comment-without-author": {**NOBODY, **FRESH, "contact_ids": (f"{COMMENT[:-1]}5",)},
+    "facebook_comments/comment-edited": {**CHANGED, "kind": "message_edit", "subkind": "edited"},
+    "facebook_comments/comment-removed": {**CHANGED, "kind": "message_deleted", "subkind": "remove", "text": None,
                                           "timestamp_ms": AT + 2000},
+    "facebook_comments/comment-hidden": {**CHANGED, "kind": "message_edit", "subkind": "hide", "sender_id": PAGE,
+                                         "contact_name": "Hotel Jadran", "from_page_itself": True,
+                                         "timestamp_ms": AT + 2000},
+    "facebook_comments/mention-in-comment": {"kind": "mention", "subkind": "comment.add", "for_person": True,
+                                             "post_id": f"{PSID}_31", "contact_ids": (PSID, f"{PSID}_31_77"),
+                                             "handle": f"{PSID}_31_77"},
     "facebook_comments/visitor-post": {"kind": "feed_post", "subkind": "post.add", "text": "Bilo nam je odlično.",
                                        "post_id": f"{PAGE}_611884420017799"},
     "facebook_comments/reaction": {"kind": "feed_reaction", "subkind": "reaction.add", "message_id": POST},
-    "facebook_comments/mention": {**NOBODY, "kind": "mention", "subkind": "post.add", "post_id": f"{PSID}_31"},
+    "facebook_comments/mention": {**NOBODY, "kind": "mention", "subkind": "post.add", "post_id": f"{PSID}_31",
+                                  "contact_ids": (f"{PSID}_31",), "handle": f"{PSID}_31", "for_person": True},
     "facebook_comments/rating": {"kind": "rating", "subkind": "rating.add", "text": "Sve pohvale.", "post_id": None,
                                  "message_id": "611884420017900"},
     "facebook_comments/leadgen": {**NOBODY, "kind": "unknown", "subkind": "leadgen", "post_id": None},
-    "instagram_comments/comment": {"kind": "comment", "subkind": "add", "text": "Imate li parking?"},
-    "instagram_comments/comment-reply": {"kind": "comment", "subkind": "add", "parent_id": "18055511220093001"},
-    "instagram_comments/comment-flat": {"kind": "comment", "subkind": "add", "message_id": "18055511220093003"},
-    "instagram_comments/comment-own": {**OURS, "kind": "comment", "sender_id": IG, "contact_name": "hotel.jadran"},
-    "instagram_comments/comment-own-other-scope": {**OURS, "kind": "comment", "sender_id": "998877001122",
+    "instagram_comments/comment": {**FRESH, "text": "Imate li parking?", "contact_ids": (IGSID, IG_COMMENT),
+                                   "handle": IG_COMMENT},
+    "instagram_comments/comment-reply": {**FRESH, "parent_id": IG_COMMENT,
+                                         "contact_ids": (IGSID, f"{IG_COMMENT[:-1]}2")},
+    "instagram_comments/comment-flat": {**FRESH, "message_id": f"{IG_COMMENT[:-1]}3",
+                                        "contact_ids": (IGSID, f"{IG_COMMENT[:-1]}3")},
+    "instagram_comments/comment-own": {**OURS, "kind": "echo", "sender_id": IG, "contact_name": "hotel.jadran",
+                                       "contact_ids": (IG_COMMENT,), "private_reply": False},
+    "instagram_comments/comment-own-other-scope": {**OURS, "kind": "echo", "sender_id": "998877001122",
                                                    "contact_name": "hotel.jadran"},
-    "instagram_comments/live-comment": {"kind": "comment", "subkind": "live", "post_id": "17960003321144551"},
+    "instagram_comments/live-comment": {**FRESH, "subkind": "live", "post_id": "17960003321144551",
+                                        "contact_ids": (IGSID, f"{IG_COMMENT[:-1]}6")},
     "instagram_comments/mention": {**NOBODY, "kind": "mention", "subkind": "comment", "post_id": "17960003321144552",
-                                   "message_id": "18055511220093007"},
+                                   "message_id": f"{IG_COMMENT[:-1]}7", "contact_ids": (f"{IG_COMMENT[:-1]}7",),
+                                   "for_person": True, "handle": None},
     "instagram_comments/story-insights": {**NOBODY, "kind": "ignored", "subkind": "story_insights", "post_id": None},
 }  # fmt: skip
 
@@ -222,7 +241,7 @@ def test_every_sample_of_one_event_is_expected_here() -> None:
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_a_batch_names_each_contact_by_their_own_ids(channel: str) -> None:
     events = [event for event in events_of(body_of(f"{channel}/batch-five-contacts")) if event.kind is not Kind.STATUS]
-    assert [len(event.contact_ids) for event in events] == [1] * 5
+    assert [len(event.contact_ids) for event in events] == [2 if channel.endswith("_comments") else 1] * 5
     assert len({event.contact_ids for event in events}) == 5
     assert [(event.text or "")[-1] for event in events] == list("12345")
 

@@ -231,3 +231,41 @@ def test_the_packaged_sample_is_right() -> None:
 
 def test_every_channel_of_the_registry_can_be_configured() -> None:
     assert set(config_entries.SOURCE_OF) == set(channels.CHANNELS)
+
+
+def test_an_app_with_one_account_lends_it_its_name(files: Path) -> None:
+    bot = "  - {source: telegram, app: bot, secrets: [env:WA_TOKEN]}"
+    spoil(files, "accounts:\n", f"{bot}\naccounts:\n  - {{channel: telegram, id: another, app: bot, inbox: support}}\n")
+    one_account, without_token = problems_of(files)
+    assert one_account.endswith(
+        "accounts[0].id: must be bot: an app of telegram has one account, which is called as the app is"
+    )
+    assert "accounts[0].token: is missing" in without_token
+
+
+MAIL = "  - {source: email, app: ses}"
+
+
+@pytest.mark.parametrize(
+    ("app", "account", "wrong"),
+    [
+        (MAIL, "channel: email, id: support+hr@hotel.example, app: ses", []),
+        (MAIL, "channel: email, id: Support@hotel.example, app: ses", ["id"]),
+        (MAIL, "channel: email, id: support, app: ses", ["id"]),
+        (MAIL, "channel: email, id: support@hotel.example, app: ses, token: env:WA_TOKEN", ["token"]),
+        ("  - {source: email, app: mails}", "channel: email, id: support@hotel.example, app: mails", ["app"]),
+        (
+            "  - {source: mentions, app: tool, secrets: [env:WA_TOKEN]}",
+            "channel: mentions, id: support@hotel.example, app: tool",
+            ["id", "id"],
+        ),
+    ],
+)
+def test_only_an_e_mail_account_is_called_by_its_address(files: Path, app: str, account: str, wrong: list[str]) -> None:
+    spoil(files, "accounts:\n", f"{app}\naccounts:\n  - {{{account}, inbox: support}}\n")
+    try:
+        config.load(files)
+        found = []
+    except config.ConfigError as error:
+        found = [problem.field.rpartition(".")[2] for problem in error.problems]
+    assert found == wrong

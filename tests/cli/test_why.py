@@ -147,8 +147,12 @@ def test_strange_names_and_texts_give_harmless_text(name: str, channel: str) -> 
     assert "\u202e" not in page.stdout
 
 
-def test_a_comment_is_no_message() -> None:
-    assert explained(channel="instagram_comments")["reply_limit"] is None
+def test_a_comment_is_answered_in_private_and_a_note_says_so() -> None:
+    told = explained(channel="instagram_comments")
+    assert (told["reply_limit"], told["private_reply"]) == (1000, True)
+    assert told["public_note"].startswith("Thank you for your comment.")
+    assert "Beneath the comment, for all to read:" in asked(channel="instagram_comments").stdout
+    assert explained(channel="whatsapp")["public_note"] is None
 
 
 def test_a_wrong_playbook_is_told_as_by_check(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from afterhours_local.platforms.graph_webhooks import sign
 from afterhours_local.stack import LocalStack
 from world import OPEN, Ulid, World
 
+Pushed = tuple[sandbox.Sandbox, list[Any], dict[str, str]]
 ENGINES = ["ministack", pytest.param("dynamodb-local", marks=pytest.mark.oracle)]
 
 
@@ -38,8 +39,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def played(started: LocalStack) -> Iterator[tuple[sandbox.Sandbox, list[Any]]]:
-    """The sandbox, and the items of its configuration as they were pushed."""
+def played(started: LocalStack) -> Iterator[Pushed]:
+    """The sandbox, and the items and renewable tokens of its configuration as they were pushed."""
 
     def post(url: str, secret: str, body: bytes) -> int:
         headers = (("content-type", "application/json"), ("x-hub-signature-256", sign(body, secret)))
@@ -53,17 +54,43 @@ def played(started: LocalStack) -> Iterator[tuple[sandbox.Sandbox, list[Any]]]:
 
     samples, environ = sandbox.SAMPLES / "afterhours.yaml", sandbox.sample_environment()
     with sandbox.playing(started, samples, environ, post=post, deliver=deliver) as playing:
-        yield playing, started.clients.dynamodb.scan(TableName=started.environment["CONFIG_TABLE"])["Items"]
+        items = started.clients.dynamodb.scan(TableName=started.environment["CONFIG_TABLE"])["Items"]
+        yield playing, items, renewable_tokens(started)
+
+
+def renewable_tokens(stack: LocalStack) -> dict[str, str]:
+    """The records that a sweep may replace, by the parameter's name."""
+    found: dict[str, str] = {}
+    for source in ("x", "tiktok", "wechat"):
+        path = f"/{stack.stack_name}/token/{source}"
+        answer = stack.clients.ssm.get_parameters_by_path(Path=path, Recursive=True, WithDecryption=True)
+        found |= {each["Name"]: each["Value"] for each in answer["Parameters"]}
+    return found
+
+
+def put_back_tokens(playing: sandbox.Sandbox, pushed: dict[str, str]) -> None:
+    """A pair that a sweep has renewed is forgotten on both sides."""
+    ssm = playing.stack.clients.ssm
+    for each in ssm.get_parameters(Names=list(pushed), WithDecryption=True)["Parameters"]:
+        name = each["Name"]
+        if each["Value"] != pushed[name]:
+            ssm.put_parameter(Name=name, Value=pushed[name], Type="SecureString", Overwrite=True)
+            platform = playing.others[name.split("/")[3]]
+            for account in platform.accounts():
+                platform.register(account)
 
 
 @pytest.fixture
-def world(started: LocalStack, played: tuple[sandbox.Sandbox, list[Any]]) -> World:
-    playing, configured = played
+def world(started: LocalStack, played: Pushed) -> World:
+    playing, configured, tokens = played
     started.clock.set_to(OPEN)
     # Not started.empty(): it also forgets the clients, which take longer to make than most journeys.
     resources.empty(started.template, started.clients, started.made)
     puts: Any = [{"PutRequest": {"Item": item}} for item in configured]
-    started.clients.dynamodb.batch_write_item(RequestItems={started.environment["CONFIG_TABLE"]: puts})
+    for first in range(0, len(puts), 25):
+        batch = puts[first : first + 25]
+        started.clients.dynamodb.batch_write_item(RequestItems={started.environment["CONFIG_TABLE"]: batch})
+    put_back_tokens(playing, tokens)
     if any(client.meta.endpoint_url not in (started.engine.url, started.dynamodb_url) for client in aws.made()):
         aws.clear()  # those of a test on moto that this process ran before
     settings.load.cache_clear()

@@ -87,7 +87,7 @@ def test_an_echo_of_our_own_app_without_our_mark_is_ours_and_no_person(world: Wo
     world.wait(1)
     world.say("Thanks!", contact=GUEST, channel="messenger")
     assert [event["type"] for event in world.events()] == ["event", "inbound"]
-    assert timeline(world, "messenger") == [("app", None), ("contact", None), ("auto", "sent")]
+    assert timeline(world, "messenger") == [("auto", None), ("contact", None), ("auto", "sent")]
 
 
 def crashed_after_posting(world: World, channel: str) -> None:

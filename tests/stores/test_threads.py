@@ -62,7 +62,7 @@ def test_the_key_of_a_thread_hides_the_contact_and_is_the_same_every_time() -> N
 
 
 def test_a_thread_has_a_name_for_addresses_whatever_the_account_is_called() -> None:
-    for account in ("106540352242922", "shop.example.org", "a.b"):
+    for account in ("106540352242922", "shop.example.org", "a.b", "support+hr@hotel.example"):
         pk = f"T#email#{account}#{'a' * 26}"
         assert pk_of(thread_name(pk)) == pk
 

@@ -17,10 +17,13 @@ PACKAGE = ROOT / "layers/afterhours/python/afterhours"
 OPEN_ENDED = {
     "parameter/${AWS::StackName}/app/*",
     "parameter/${AWS::StackName}/app/webchat/*",
+    "parameter/${AWS::StackName}/app/viber/*",
+    "parameter/${AWS::StackName}/app/wechat/*",
     "parameter/${AWS::StackName}/token/*",
     "parameter/${AWS::StackName}/notify/*",
     "${AWS::StackName}-human-*",
     "${OverflowBucket.Arn}/*",
+    "${MailBucket.Arn}/mail/*",
 }
 # The only action on all resources: IAM has none for it. Under a condition that is off unless somebody asks for it.
 WITHOUT_RESOURCE = ("AssistsLanguage", "comprehend:DetectDominantLanguage")
@@ -158,20 +161,27 @@ def test_no_role_has_a_wildcard_but_below_what_is_ours_and_made_later() -> None:
     assert wildcards == OPEN_ENDED
 
 
-def test_what_is_allowed_beside_the_roles_is_off_by_default_and_one_action_each() -> None:
+def test_what_is_allowed_beside_the_roles_is_off_by_default_and_nothing_else() -> None:
     defaults = {name: each.get("Default") for name, each in TEMPLATE["Parameters"].items()}
     assert (defaults["AssistBedrockModelArn"], defaults["AssistComprehend"]) == ("", "false")
     assert TEMPLATE["Conditions"]["AssistsAnswers"] == {
         "Fn::Not": [{"Fn::Equals": [{"Ref": "AssistBedrockModelArn"}, ""]}]
     }
     assert TEMPLATE["Conditions"]["AssistsLanguage"] == {"Fn::Equals": [{"Ref": "AssistComprehend"}, "true"]}
+    assert (defaults["MailIdentityArns"], defaults["MailRecipients"]) == ("", "")
+    for name, parameter in (("SendsMail", "MailIdentityArns"), ("ReceivesMail", "MailRecipients")):
+        assert TEMPLATE["Conditions"][name] == {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
     allowed = {}
     for condition, statement in added_statements():
         assert statement["Effect"] == "Allow"
-        allowed[condition, statement["Action"]] = statement["Resource"]
+        for action in as_list(statement["Action"]):
+            allowed[condition, action] = statement["Resource"]
+    identities = {"Fn::Split": [",", {"Ref": "MailIdentityArns"}]}
     assert allowed == {
         WITHOUT_RESOURCE: "*",
         ("AssistsAnswers", "bedrock:InvokeModel"): {"Fn::Split": [",", {"Ref": "AssistBedrockModelArn"}]},
+        ("SendsMail", "ses:SendEmail"): identities,
+        ("SendsMail", "ses:SendRawEmail"): identities,
     }
 
 
@@ -248,10 +258,16 @@ def test_queues_and_bucket_are_encrypted_and_speak_tls_only() -> None:
     policies = [*of_type("AWS::SQS::QueuePolicy").values(), *of_type("AWS::S3::BucketPolicy").values()]
     guarded = {each["Ref"] for policy in policies for each in policy.get("Queues", [policy.get("Bucket")])}
     assert guarded == QUEUES.keys() | of_type("AWS::S3::Bucket").keys()
+    allowed = []
     for policy in policies:
-        (statement,) = policy["PolicyDocument"]["Statement"]
+        *allows, statement = policy["PolicyDocument"]["Statement"]
+        allowed += [(each["Principal"]["Service"], each["Action"], each["Condition"]) for each in allows]
         assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
     assert all(queue["SqsManagedSseEnabled"] is True for queue in QUEUES.values())
+    assert allowed == [  # the way of a mail
+        ("sns.amazonaws.com", "sqs:SendMessage", {"ArnEquals": {"aws:SourceArn": {"Ref": "MailTopic"}}}),
+        ("ses.amazonaws.com", "s3:PutObject", {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}),
+    ]
 
 
 def test_nobody_publishes_by_the_policy_that_a_topic_is_born_with_and_all_speak_tls() -> None:
@@ -265,7 +281,8 @@ def test_nobody_publishes_by_the_policy_that_a_topic_is_born_with_and_all_speak_
         allowed[name] = [(each["Principal"], each["Condition"]) for each in allows]
     ours = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
     alarms = [({"Service": "cloudwatch.amazonaws.com"}, ours)]
-    assert allowed == {"AlarmTopicPolicy": alarms, "NotificationTopicPolicy": []}
+    mails = [({"Service": "ses.amazonaws.com"}, ours)]
+    assert allowed == {"AlarmTopicPolicy": alarms, "MailTopicPolicy": mails, "NotificationTopicPolicy": []}
 
 
 def test_what_is_late_rings_an_alarm_and_is_drawn() -> None:

@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from afterhours_local import agent, config_commands, erasing, event_commands, output, playbook_commands, run, why
+from afterhours_local import (
+    accounts,
+    agent,
+    config_commands,
+    erasing,
+    event_commands,
+    output,
+    playbook_commands,
+    run,
+    why,
+)
 
 app = typer.Typer(
     name="afterhours",
@@ -18,6 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(event_commands.app, name="events")
 app.add_typer(config_commands.app, name="config")
+app.add_typer(accounts.app, name="account")
 app.add_typer(playbook_commands.app, name="playbook")
 app.add_typer(agent.app, name="agent")
 app.command(epilog="Example: afterhours run --port 8787")(run.run)

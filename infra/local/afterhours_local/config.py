@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from afterhours import channels, section
-from afterhours.channels import slack
+from afterhours.channels import email_source, slack
 from afterhours.playbook import Playbook
 from afterhours.schedule import days
 from pydantic import BaseModel, ValidationError
@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 from afterhours_local import playbook_check, playbook_texts, yaml_lines
 from afterhours_local.config_entries import AccountEntry, AppEntry, File, InboxEntry, playbook_id
 
-SENDS_WITH_A_TOKEN = {"meta", "telegram", "line"}
+SENDS_WITH_A_TOKEN = {"meta", "telegram", "line", "viber", "linkedin"}
 MAX_SECRET_BYTES = 1200  # two of them and a verify token fit a standard parameter of 4 KB
 
 M = TypeVar("M", bound=BaseModel)
@@ -71,9 +71,9 @@ class Configuration:
     def references(self) -> Iterator[str]:
         for app in self.apps:
             yield from app.secrets
-            if app.verify_token:
-                yield app.verify_token
-        yield from (account.token for account in self.accounts if account.token)
+            yield from (each for each in (app.verify_token, app.client_secret, app.aes_key) if each)
+        for account in self.accounts:
+            yield from (each for each in (account.token, account.refresh) if each)
         yield from (inbox.notify.slack for inbox in self.inboxes if inbox.notify and inbox.notify.slack)
 
     def secret_values(self, environ: Mapping[str, str]) -> dict[str, str]:
@@ -246,13 +246,20 @@ def _contradictions(entries: File, document: yaml_lines.Document) -> Iterator[Pr
                 index,
                 "verify_token",
             )
+        if app.source == "email" and (app.secrets or app.app != email_source.APP):
+            yield problem(f"is {email_source.APP} for e-mail, without secrets", "apps", index, "app")
+        if app.source != "email" and not app.secrets:
+            yield problem("must not be empty: [env:NAME]", "apps", index, "secrets")
         if app.source == "webchat" and app.verify_token:
             yield problem("is not used by webchat; remove it", "apps", index, "verify_token")
+        if app.aes_key and (app.source != "wechat" or not app.client_id):
+            yield problem("is wechat's, and needs the app's AppID beside it as client_id", "apps", index, "aes_key")
         if app.source == "meta" and app.origins:
             yield problem("are for webchat only; remove them", "apps", index, "origins")
     inboxes = {inbox.id for inbox in entries.inboxes}
     for index, account in enumerate(entries.accounts):
         yield from (problem(text, "accounts", index, key) for key, text in _account(account, entries.apps, inboxes))
+        yield from (problem(text, "accounts", index, key) for key, text in _renewal(account, entries))
     for index, inbox in enumerate(entries.inboxes):
         emails = [agent.email.lower() for agent in inbox.agents]
         for number, email in enumerate(emails):
@@ -272,12 +279,51 @@ def _account(account: AccountEntry, apps: tuple[AppEntry, ...], inboxes: set[str
         yield "id", f"must be {account.app}: an app of {account.source} has one account, which is called as the app is"
     if account.source in SENDS_WITH_A_TOKEN and not account.token:
         yield "token", "is missing; without it nothing can be sent: env:NAME"
+    if ("@" in account.id) != (account.channel == "email"):
+        yield "id", "must be the address in small letters" if account.channel == "email" else "must not be an address"
+    if account.channel in ("email", "mentions") and account.token:
+        yield "token", f"is not used by {account.channel}; remove it"
     if account.source == "webchat" and account.token:
         yield "token", "is not used by webchat; remove it"
-    if account.channel == "instagram" and account.login == "page" and not account.page_id:
+    if account.channel.startswith("instagram") and account.login == "page" and not account.page_id:
         yield "page_id", "is missing: the Page that the account is linked to (or give login: instagram)"
+    if account.channel == "tiktok_comments" and not account.page_id:
+        yield "page_id", "is missing: the account's own unique_identifier, by which its own comments are known"
+    if account.customer_service and account.channel != "wechat":
+        yield "customer_service", "is wechat's only; remove it"
     if account.login == "instagram" and not account.channel.startswith("instagram"):
         yield "login", "instagram is a login of the Instagram channels only"
+
+
+def _renewal(account: AccountEntry, entries: File) -> Iterator[tuple[str, str]]:
+    """Where tokens run out, the channels of one account share a pair, and the app is needed to renew it."""
+    if not channels.renews(account.channel):
+        if account.refresh:
+            yield "refresh", f"the tokens of {account.channel} are not renewed; remove it"
+        return
+    if account.channel == "wechat":
+        yield from _customer_service(account, entries)
+        return
+    shared = [each for each in entries.accounts if (each.source, each.id) == (account.source, account.id)]
+    holder = next((each for each in shared if each.token), None)
+    if holder is None:
+        yield "token", "is missing; without it nothing can be sent: env:NAME"
+    elif account.token and account is not holder:
+        yield "token", f"stands at {holder.channel} already; the channels of an account share it, remove it here"
+    if account is holder and not account.refresh:
+        yield "refresh", "is missing; the token runs out within hours and is renewed with it: env:NAME"
+    apps = [app for app in entries.apps if (app.source, app.app) == (account.source, account.app)]
+    if apps and not apps[0].client_id:
+        yield "app", f"{account.app} has no client_id, without which no token is renewed"
+
+
+def _customer_service(account: AccountEntry, entries: File) -> Iterator[tuple[str, str]]:
+    """WeChat gives its token for the app's id and secret alone."""
+    if account.token or account.refresh:
+        yield "token" if account.token else "refresh", "is not used by wechat, which gives its own; remove it"
+    apps = [app for app in entries.apps if (app.source, app.app) == (account.source, account.app)]
+    if account.customer_service and apps and not (apps[0].client_id and apps[0].client_secret):
+        yield "customer_service", f"needs client_id and client_secret (AppID, AppSecret) at the app {account.app}"
 
 
 def _twice(document: yaml_lines.Document, section: str, names: list[str]) -> Iterator[Problem]:

@@ -171,7 +171,7 @@ def _deployed(stack: str) -> Target:
 
 def _local() -> Target:
     from afterhours_local.clients import Clients
-    from afterhours_local.sandbox import FAKED
+    from afterhours_local.sandbox import api_bases
     from afterhours_local.stack_config import Resources
 
     try:
@@ -181,8 +181,7 @@ def _local() -> Target:
     if running is None:
         output.stop("no local stack is up: start `afterhours run` first")
     clients = Clients(running.engine_url, dynamodb_url=running.dynamodb_url)
-    fake = dict.fromkeys(FAKED, running.platforms_url)
-    return Target(Resources.of(running.stack, running.physical_ids), clients, fake)
+    return Target(Resources.of(running.stack, running.physical_ids), clients, api_bases(running.platforms_url))
 
 
 def _say_change(change: "Change") -> None:

@@ -16,6 +16,15 @@ SOURCE_OF = {
     "webchat": "webchat",
     "telegram": "telegram",
     "line": "line",
+    "mentions": "mentions",
+    "email": "email",
+    "viber": "viber",
+    "wechat": "wechat",
+    "x": "x",
+    "x_posts": "x",
+    "tiktok": "tiktok",
+    "tiktok_comments": "tiktok",
+    "linkedin": "linkedin",
 }
 
 
@@ -57,7 +66,15 @@ def _shaped(pattern: str, right: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Id = Annotated[str, BeforeValidator(_id), _shaped(r"[A-Za-z0-9_-]{1,64}", "letters, digits, - and _, at most 64")]
+Id = Annotated[str, BeforeValidator(_id), _shaped(r"[A-Za-z0-9._-]{1,64}", "letters, digits, ., - and _, at most 64")]
+AccountId = Annotated[
+    str,
+    BeforeValidator(_id),
+    _shaped(
+        r"[A-Za-z0-9._-]{1,64}|[a-z0-9][a-z0-9._+-]{0,63}@[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){1,4}",
+        "letters, digits, ., - and _, at most 64; for email an address in small letters",
+    ),
+]
 Name = Annotated[
     str, BeforeValidator(_id), _shaped(r"[a-z0-9][a-z0-9-]{0,39}", "small letters, digits and -, at most 40")
 ]
@@ -91,23 +108,30 @@ def playbook_id(path: str) -> str:
 class AppEntry(Section):
     source: Annotated[str, AfterValidator(_source)]
     app: Name
-    secrets: tuple[Reference, ...] = Field(min_length=1, max_length=2)
+    secrets: tuple[Reference, ...] = Field(default=(), max_length=2)
     verify_token: Reference | None = None
+    client_id: Annotated[str, BeforeValidator(_id), Field(max_length=128)] | None = None
+    client_secret: Reference | None = None
+    aes_key: Reference | None = None
     origins: tuple[Origin, ...] = Field(default=(), max_length=20)
 
 
 class AccountEntry(Section):
     channel: Annotated[str, AfterValidator(_channel)]
-    id: Id
+    id: AccountId
     app: Name
     inbox: Name
     token: Reference | None = None
+    refresh: Reference | None = None
     name: str = ""
     enabled: bool = True
     login: Literal["page", "instagram"] = "page"
     page_id: Id | None = None
     app_id: Id | None = None
-    api_version: Annotated[str, _shaped(r"v[0-9]{1,3}\.[0-9]", "a version such as v25.0")] = "v25.0"
+    customer_service: bool = False
+    api_version: Annotated[
+        str, _shaped(r"v[0-9]{1,3}\.[0-9]|20[0-9]{2}(0[1-9]|1[0-2])", "a version such as v25.0, or 202606 for LinkedIn")
+    ] = "v25.0"
 
     @property
     def source(self) -> str:

@@ -5,12 +5,13 @@ one leaves the stack untouched; accounts are written last, so an account never p
 What the stack has and the file has not is listed and left alone, unless pruning is asked for.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from afterhours import models
+from afterhours import channels, models
 from afterhours.playbook import Playbook
 
 from afterhours_local import public_holidays
@@ -21,6 +22,7 @@ from afterhours_local.stack_config import Change, Clients, Resources, StackConfi
 HOLIDAY_YEARS = 3  # this one and the next two
 MAX_BODY_BYTES = 350_000
 MAX_PARAMETER_BYTES = 4_096
+NOT_YET = "not-renewed-yet"  # stands for a token that the platform gives for the app's secret alone
 
 
 def push(
@@ -99,7 +101,7 @@ def _steps(
     keys = []
     for account in config.accounts:
         keys.append(f"{account.channel}#{account.id}")
-        fields = _account(account, api_bases).model_dump(mode="json", exclude_none=True)
+        fields = account_of(account, api_bases).model_dump(mode="json", exclude_none=True)
         yield stack.item("account", f"{account.channel} {account.id}", "ACCOUNT", keys[-1], fields)
     yield from stack.extra_items("ACCOUNT", keys, prune=prune)
     yield from stack.extra_items("INBOX", [inbox.id for inbox in config.inboxes], prune=prune)
@@ -110,9 +112,13 @@ def _steps(
 def _app_parameters(config: Configuration, values: Mapping[str, str]) -> dict[str, str]:
     found = {}
     for app in config.apps:
+        if not app.secrets:
+            continue
         record: dict[str, Any] = {"secrets": [values[reference] for reference in app.secrets]}
         if app.verify_token:
             record["verify_token"] = values[app.verify_token]
+        if app.aes_key:
+            record |= {"aes_key": values[app.aes_key], "app_id": app.client_id}
         if app.origins:
             record["origins"] = list(app.origins)
         found[f"app/{app.source}/{app.app}"] = json.dumps(record)
@@ -121,10 +127,23 @@ def _app_parameters(config: Configuration, values: Mapping[str, str]) -> dict[st
 
 def _token_parameters(config: Configuration, values: Mapping[str, str]) -> dict[str, str]:
     return {
-        f"token/{account.channel}/{account.id}": json.dumps({"token": values[account.token]})
+        f"token/{channels.token_holder(account.channel)}/{account.id}": json.dumps(_token(config, account, values))
         for account in config.accounts
-        if account.token
+        if account.token or account.customer_service
     }
+
+
+def _token(config: Configuration, account: AccountEntry, values: Mapping[str, str]) -> dict[str, str]:
+    """What is sent with, and renewed with. `pushed` tells later whether it is this pair that was renewed since."""
+    record = {"token": values[account.token] if account.token else NOT_YET}
+    if not channels.renews(account.channel):
+        return record
+    app = next(each for each in config.apps if (each.source, each.app) == (account.source, account.app))
+    if account.refresh:
+        record["refresh"] = values[account.refresh]
+    pushed = hashlib.sha256("\n".join(record.values()).encode()).hexdigest()[:16]
+    secret = {"client_secret": values[app.client_secret]} if app.client_secret else {}
+    return {**record, "client_id": app.client_id or "", **secret, "pushed": pushed}
 
 
 def _notify_parameters(config: Configuration, values: Mapping[str, str]) -> dict[str, str]:
@@ -166,7 +185,10 @@ def _inbox(inbox: InboxEntry, queue_url: str, slack_base: str | None) -> models.
     )
 
 
-def _account(account: AccountEntry, api_bases: Mapping[str, str]) -> models.Account:
+def account_of(account: AccountEntry, api_bases: Mapping[str, str]) -> models.Account:
+    """The account as the stack has it."""
     return models.Account(
-        **account.model_dump(exclude={"token"}), source=account.source, api_base=api_bases.get(account.channel)
+        **account.model_dump(exclude={"token", "refresh"}),
+        source=account.source,
+        api_base=api_bases.get(account.channel),
     )

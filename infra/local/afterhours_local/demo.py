@@ -7,6 +7,8 @@ product as it is deployed. What is printed is read back from the tables, the que
 import json
 import secrets
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,6 +35,10 @@ ZONE = ZoneInfo("Europe/Zagreb")
 SATURDAY = datetime(2026, 11, 14, 23, 40, tzinfo=ZONE)
 MONDAY = datetime(2026, 11, 16, 7, 55, tzinfo=ZONE)
 TEN_MINUTES = timedelta(minutes=10)
+QUESTION = "Can I bring my dog?"
+CONTACTS = {
+    "telegram": "5551234", "x": "7001", "x_posts": "7002", "linkedin": "yrZCpj2Z12", "email": "petra@customer.example",
+}  # fmt: skip
 ANSWER = "Good morning! Yes, we have a guarded parking lot, free for guests. Shall I keep a place for you? Ana"
 
 
@@ -44,7 +50,7 @@ class Demo:
     console: Console
     steps: list[dict[str, Any]] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
-    shown_sends: int = 0
+    shown: Counter[str] = field(default_factory=Counter)  # how many sends of each platform were shown
 
     @property
     def stack(self) -> LocalStack:
@@ -64,6 +70,7 @@ class Demo:
         self.deliver("a body with a bad signature", "6-wants-a-person", minutes=1, forged=True)
         self.deliver("someone wants a person", "6-wants-a-person")
         self.queue()
+        self.everywhere()
         self.headline(MONDAY, "the first customer asks again")
         self.stack.clock.set_to(MONDAY)
         self.deliver("told once in this closed period: no second away reply", "7-asks-again")
@@ -85,6 +92,34 @@ class Demo:
         self.settle()
         self.tell(title, came_in=f"POST /hook/meta/main → {status}")
 
+    def everywhere(self) -> None:
+        """The same question on every other channel of the sample configuration."""
+        self.headline(SATURDAY, "the same question on every other channel")
+        for account in self.sandbox.config.accounts:
+            channel, contact = account.channel, CONTACTS.get(account.channel, f"guest-{account.channel}")
+            if platform := self.sandbox.others.get(account.source):
+                status = platform.say(channel, account.id, contact, QUESTION, name="Petra Novak").status
+            elif channel in channels.DIRECT:
+                status = self.sandbox.graph.comment(channel, account.id, "1784140000000777", QUESTION).status
+            elif channel == "instagram":
+                status = self.sandbox.graph.say(channel, account.id, "1784140000000777", QUESTION).status
+            else:
+                continue
+            self.settle()
+            self.tell(f"{channel.replace('_', ' ')}: a question", came_in=f"POST /hook/{account.source}/… → {status}")
+        self.receipts("their echoes and receipts")
+
+    def new_sends(self) -> list[dict[str, str]]:
+        """What the fake platforms took since the last look."""
+        found = []
+        sends: dict[str, Sequence[Any]] = {"meta": self.sandbox.graph.sent}
+        sends |= {source: platform.sent for source, platform in self.sandbox.others.items()}
+        for source, sent in sends.items():
+            new = sent[self.shown[source] :]
+            found += [{"to": each.to, "channel": each.channel, "text": each.text} for each in new]
+            self.shown[source] = len(sent)
+        return found
+
     def meet_contacts(self, body: bytes) -> None:
         """The platform knows who wrote, and lets us answer them."""
         meta = channels.source("meta")
@@ -95,6 +130,7 @@ class Demo:
 
     def receipts(self, title: str) -> None:
         number = self.sandbox.graph.deliver_pending()
+        number += sum(platform.deliver_pending() for platform in self.sandbox.others.values())
         self.settle()
         self.tell(title, came_in=f"{number} signed receipts → 200 each, delivery states moved forward")
 
@@ -113,6 +149,7 @@ class Demo:
         self.tell("Ana answers", came_in=f"POST {path}/reply → 202 {taken['state']}")
         self.sandbox.graph.deliver_pending()
         self.settle()
+        self.stack.clock.advance(timedelta(minutes=1))
         resolved = agent.post(f"{path}/resolve", body)
         self.settle()
         self.tell("Ana resolves: how was it?", came_in=f"POST {path}/resolve → {resolved['thread']['status']}")
@@ -126,13 +163,11 @@ class Demo:
         self.console.rule(f"{at:%A %d %B %Y, %H:%M} in Zagreb: {text}", align="left")
 
     def tell(self, title: str, *, came_in: str) -> None:
-        """A step: what came in, what was decided, what reached the fake platform."""
+        """A step: what came in, what was decided, what reached the fake platforms."""
         decided = [item for item in self.stored() if item["sk"] not in self.seen]
         self.seen |= {item["sk"] for item in decided}
-        sends = self.sandbox.graph.sent
-        sent, self.shown_sends = sends[self.shown_sends :], len(sends)
         decisions = [_decision(item) for item in decided]
-        received = [{"to": each.to, "channel": each.channel, "text": each.text} for each in sent]
+        received = self.new_sends()
         self.steps.append({"title": title, "came_in": came_in, "decided": decisions, "platform_received": received})
         self.console.print(f"\n[bold]{escape(title)}[/]  [dim]{escape(came_in)}[/]")
         for decision in decisions:
@@ -143,7 +178,7 @@ class Demo:
             )
         for message in received:
             self.console.print(f"  [green]sent[/]    to {message['to']}: {_one_line(message['text'])}")
-        if not decided and not sent:
+        if not decided and not received:
             self.console.print("  [dim]nothing stored, nothing sent[/]")
 
     def show_thread(self, title: str, answer: dict[str, Any]) -> None:
@@ -162,7 +197,8 @@ class Demo:
         counts = clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
         bells = int(counts["Attributes"]["ApproximateNumberOfMessages"])
         heads = [from_item(item) for item in clients.dynamodb.scan(TableName=table)["Items"] if item["sk"]["S"] == "#"]
-        waiting = sorted((head for head in heads if head["status"] == "open"), key=lambda head: str(head["work_sk"]))
+        waiting = [head for head in heads if head.get("status") == "open"]  # an alias has none
+        waiting.sort(key=lambda head: str(head["work_sk"]))
         self.steps.append({"title": "human queue", "bells": bells, "open": [_waiting(head) for head in waiting]})
         self.console.print(f"\n[bold]On the human queue[/]  [dim]{bells} doorbells, {len(waiting)} open threads[/]")
         for head in waiting:
@@ -220,7 +256,7 @@ def run_demo(console: Console, *, json_output: bool = False) -> int:
 
 def _decision(item: dict[str, Any]) -> dict[str, Any]:
     entry = entries([item])[0]
-    who = item.get("contact_name") or ("a colleague" if entry["by"] == "app" else "customer")
+    who = item.get("contact_name") or {"app": "a colleague", "auto": "ourselves"}.get(entry["by"], "customer")
     keys = ("text", "rule", "reason", "handoff")
     return {"thread": thread_name(item["pk"]), "from": who, **{key: entry[key] for key in keys}}
 

@@ -1,4 +1,4 @@
-"""`afterhours agent erase`, for admins; `afterhours restore`, so that a restored table forgets again what was erased."""
+"""`afterhours agent erase`, for admins; `afterhours restore`: a restored table forgets again what was erased."""
 
 from collections import Counter
 from datetime import UTC, datetime

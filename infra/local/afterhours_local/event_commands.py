@@ -46,10 +46,11 @@ def parse(
     from afterhours.channels.contract import MalformedPayload
 
     source, body = _source_of(channel), _read(file)
-    _require_json(file, body)
+    if source != "wechat":  # which speaks XML
+        _require_json(file, body)
     try:
         # Web chat has no deliveries: a body is the one piece that functions/webchat.py makes of a message.
-        pieces = [json.loads(body)] if source == "webchat" else _source(source).split(body)
+        pieces = [json.loads(body)] if source in ("webchat", "email") else _source(source).split(body)
     except (MalformedPayload, RecursionError) as error:
         output.stop(f"{file}: cannot be understood as a body of {channel}: {output.plain(str(error))}")
     output.emit([_normalised(piece, source) for piece in pieces])
@@ -171,7 +172,7 @@ def _normalised(piece: "Piece", source: str) -> dict[str, Any]:
     from afterhours.channels.contract import MalformedPayload
     from afterhours.models import Kind
 
-    channel = "webchat" if source == "webchat" else _source(source).channel_of(piece)
+    channel = source if source in ("webchat", "email") else _source(source).channel_of(piece)
     nothing = {**dict.fromkeys(COLUMNS), "is_echo": False, "channel": channel or None}
     if not channel:
         return {**nothing, "kind": Kind.IGNORED.value, "problem": "no channel of ours reads this"}
@@ -185,6 +186,12 @@ def _signing_source(channel: str) -> "Source":
     source = _source_of(channel)
     if source == "webchat":
         output.stop("webchat bodies are not signed: a page shows the session that POST /webchat/{site}/session gave it")
+    if source == "wechat":
+        output.stop(
+            "WeChat signs the query, not the body; say something instead: afterhours events say --channel wechat"
+        )
+    if source == "email":
+        output.stop("mails are not signed: SES takes them in and tells the stack's own topic")
     return _source(source)
 
 

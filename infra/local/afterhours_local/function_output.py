@@ -1,26 +1,28 @@
 """What functions print in our own process (their logs and metrics), kept apart from what we print.
 
-While it is installed, lines that a thread writes inside `running(function)` go to a callback with the function's
-name; everything else goes where it always went.
+While it is installed, lines written inside `running(function)`, also by threads that were given its context, go to a
+callback with the function's name; everything else goes where it always went.
 """
 
 import contextlib
 import sys
-import threading
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any, cast
 
-_here = threading.local()
+_function: ContextVar[str | None] = ContextVar("function", default=None)
+_begun: ContextVar[str] = ContextVar("begun", default="")
 
 
 @contextlib.contextmanager
 def running(function: str) -> Iterator[None]:
     """This thread now runs the function."""
-    _here.function, _here.begun = function, ""
+    token = _function.set(function)
+    _begun.set("")
     try:
         yield
     finally:
-        _here.function = None
+        _function.reset(token)
 
 
 class FunctionOutput:
@@ -37,16 +39,17 @@ class FunctionOutput:
             sys.stdout = self._before
 
     def write(self, text: str) -> int:
-        function = getattr(_here, "function", None)
+        function = _function.get()
         if function is None or not self._is_installed:
             return int(self._target.write(text))
-        *lines, _here.begun = (_here.begun + text).split("\n")
-        _here.function = None  # what the callback prints is not the function's
+        *lines, begun = (_begun.get() + text).split("\n")
+        _begun.set(begun)
+        token = _function.set(None)  # what the callback prints is not the function's
         try:
             for line in lines:
                 self._on_line(function, line)
         finally:
-            _here.function = function
+            _function.reset(token)
         return len(text)
 
     def __getattr__(self, name: str) -> Any:

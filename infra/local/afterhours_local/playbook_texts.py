@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from afterhours import channels, phrasebook, texts
+from afterhours.channels.contract import Channel
 from afterhours.playbook import Playbook
 from afterhours.texts import TextKind, Values
 
@@ -65,6 +66,7 @@ def too_long(playbook: Playbook, used_on: Collection[str]) -> Iterator[Mistake]:
     """Texts that a channel would refuse once the longest name and date stand in them."""
     # A channel without a limit cannot send yet.
     sending = {name: channel for name in sorted(used_on) if hasattr(channel := channels.channel(name), "TEXT_LIMIT")}
+    sending = {name: channel for name, channel in sending.items() if not _is_silent(playbook, name, channel)}
     for text in all_texts(playbook):
         over = []
         for name, channel in sending.items():
@@ -74,6 +76,12 @@ def too_long(playbook: Playbook, used_on: Collection[str]) -> Iterator[Mistake]:
                     over.append(f"{name} ({units:,} of {channel.TEXT_LIMIT:,})")
         if over:
             yield text.place, _shorten(text, over)
+
+
+def _is_silent(playbook: Playbook, name: str, channel: Channel) -> bool:
+    """Where all can read what is sent, nothing automatic is, unless the playbook says so."""
+    in_public = "public" in channel.CAPABILITIES and "private_reply" not in channel.CAPABILITIES
+    return in_public and not playbook.on(name).public
 
 
 def _shorten(text: Text, over: list[str]) -> str:

@@ -12,24 +12,38 @@ from pathlib import Path
 from afterhours_local import config, config_push, stack_config
 from afterhours_local.config_entries import SOURCE_OF
 from afterhours_local.platforms import fake
+from afterhours_local.platforms.email import FakeSes, Mailbox
 from afterhours_local.platforms.fake import Deliver, FakePlatform, deliver_over_http
 from afterhours_local.platforms.graph import FakeAccount, FakeGraph
 from afterhours_local.platforms.graph_deliveries import Post, post_signed
 from afterhours_local.platforms.line import FakeLine
+from afterhours_local.platforms.linkedin import FakeLinkedIn
+from afterhours_local.platforms.mentions import FakeMentions
 from afterhours_local.platforms.server import GraphServer
 from afterhours_local.platforms.slack import FakeSlack
 from afterhours_local.platforms.telegram import FakeTelegram
+from afterhours_local.platforms.tiktok import FakeTikTok
+from afterhours_local.platforms.viber import FakeViber
+from afterhours_local.platforms.wechat import FakeWechat
+from afterhours_local.platforms.x import FakeX
 from afterhours_local.stack import LocalStack
 
 ROOT = Path(__file__).parents[3]
 TEMPLATE = ROOT / "template.yaml"
 SAMPLES = Path(str(resources.files("afterhours_local") / "samples"))
-GRAPH_CHANNELS = ("whatsapp", "messenger", "instagram")
+GRAPH_CHANNELS = ("whatsapp", "messenger", "instagram", "facebook_comments", "instagram_comments")
 FAKED = (*GRAPH_CHANNELS, "slack")
 # The platforms beside Meta's; a new one is one line here.
 FAKES: tuple[type[FakePlatform], ...] = (
+    FakeMentions,
+    FakeSes,
     FakeTelegram,
     FakeLine,
+    FakeViber,
+    FakeX,
+    FakeTikTok,
+    FakeLinkedIn,
+    FakeWechat,
 )
 
 
@@ -57,6 +71,13 @@ def sample_environment() -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
+def api_bases(url: str) -> dict[str, str]:
+    """Where the fake platforms stand that take the place of the real ones, by channel."""
+    faked = {each.NAME for each in FAKES}
+    others = {channel: f"{url}/{source}" for channel, source in SOURCE_OF.items() if source in faked}
+    return {**dict.fromkeys(FAKED, url), **others}
+
+
 @contextlib.contextmanager
 def playing(
     stack: LocalStack,
@@ -77,8 +98,10 @@ def playing(
         now_ms=stack.clock.now_ms,
     )
     others = {each.NAME: each(stack.clock.now_ms, deliver) for each in FAKES}
+    for ses in (each for each in others.values() if isinstance(each, FakeSes)):
+        made = stack.outputs
+        ses.mailbox = Mailbox(stack.clients, made["MailBucket"], made["MailTopic"], made["MailQueue"])
     with GraphServer(graph, port=platform_port, slack=slack, others=others.values()) as server:
-        sources = {channel: source for channel, source in SOURCE_OF.items() if source in others}
         config_push.push(
             loaded,
             stack_config.Resources.of(stack.stack_name, stack.outputs),
@@ -86,10 +109,7 @@ def playing(
             progress,
             environ=environ,
             today=stack.clock.now().date(),
-            api_bases={
-                **dict.fromkeys(FAKED, server.url),
-                **{channel: f"{server.url}/{source}" for channel, source in sources.items()},
-            },
+            api_bases=api_bases(server.url),
             invite=False,
         )
         for account in _fakes(loaded, secrets, stack.url):
@@ -104,10 +124,18 @@ def _register_others(
     apps = {(app.source, app.app): app for app in loaded.apps}
     for account in loaded.accounts:
         if platform := others.get(account.source):
-            secret = secrets[apps[account.source, account.app].secrets[0]]
+            known = apps[account.source, account.app].secrets
+            secret = secrets[known[0]] if known else ""
             token = secrets[account.token] if account.token else secret
             webhook = f"{url}/hook/{account.source}/{account.app}"
-            platform.register(fake.FakeAccount(account.channel, account.id, token, secret, webhook))
+            app = apps[account.source, account.app]
+            sealing = secrets[app.aes_key] if app.aes_key else ""
+            renewal = {
+                "refresh": secrets[account.refresh] if account.refresh else "",
+                "client_id": app.client_id or "",
+                "client_secret": secrets[app.client_secret] if app.client_secret else "",
+            }
+            platform.register(fake.FakeAccount(account.channel, account.id, token, secret, webhook, sealing, **renewal))
 
 
 def _fakes(loaded: config.Configuration, secrets: Mapping[str, str], url: str) -> Iterator[FakeAccount]:

@@ -24,6 +24,10 @@ QUEUE_ATTRIBUTES = (
 )
 
 
+# What the stack itself writes into the record of a token that is renewed.
+RENEWED = ("token", "refresh", "renewed_at", "expires_at")
+
+
 class Clients(Protocol):
     """boto3 clients of one account and region."""
 
@@ -110,11 +114,20 @@ class StackConfig:
     def parameter(self, name: str, value: str) -> Change:
         ssm, name = self.clients.ssm, f"/{self.resources.stack}/{name}"
         stored = _parameter_value(ssm, name)
+        value = _as_renewed(stored, value)
         if stored == value:
             return Change("secret", name, Action.UNCHANGED)
         if not self.dry_run:
             ssm.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+            if "pushed" in json.loads(value):
+                self._due_at_once(name)
         return Change("secret", name, Action.CREATED if stored is None else Action.UPDATED)
+
+    def _due_at_once(self, name: str) -> None:
+        """What is known of the token before is no longer so; whoever renews it now keeps the turn."""
+        key = {"pk": "TOKEN", "sk": "#".join(name.split("/")[-2:])}
+        forget = expression(values={}, UpdateExpression="REMOVE #expires_at, #renewed_at, #state, #mark, #reason")
+        self.clients.dynamodb.update_item(TableName=self.resources.config_table, Key=to_item(key), **forget)
 
     def item(self, what: str, name: str, pk: str, sk: str, fields: Item) -> Change:
         stored = self._get(pk, sk)
@@ -157,7 +170,20 @@ class StackConfig:
 
     def inboxes(self) -> list[Item]:
         """All inboxes."""
-        by_key = expression(values={"pk": "INBOX"}, KeyConditionExpression="#pk = :pk")
+        return self._all("INBOX")
+
+    def accounts(self) -> list[Item]:
+        """All accounts."""
+        return self._all("ACCOUNT")
+
+    def record(self, name: str) -> Item | None:
+        """What is kept of an app (`app/<source>/<app>`) or a token (`token/<channel>/<id>`), secrets and all."""
+        value = _parameter_value(self.clients.ssm, f"/{self.resources.stack}/{name}")
+        found = json.loads(value) if value else None
+        return found if isinstance(found, dict) else None
+
+    def _all(self, pk: str) -> list[Item]:
+        by_key = expression(values={"pk": pk}, KeyConditionExpression="#pk = :pk")
         pages = self.clients.dynamodb.get_paginator("query").paginate(TableName=self.resources.config_table, **by_key)
         return [from_item(item) for page in pages for item in page["Items"]]
 
@@ -270,6 +296,15 @@ def _parameter_value(ssm: Any, name: str) -> str | None:
         return str(ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
     except ssm.exceptions.ParameterNotFound:
         return None
+
+
+def _as_renewed(stored: str | None, value: str) -> str:
+    """A token that was renewed since it was pushed stays as it is: what the file has is worth nothing any more."""
+    before, new = (json.loads(each) for each in (stored or "{}", value))
+    if "pushed" not in new or before.get("pushed") != new["pushed"]:
+        return value
+    kept = {**new, **{name: before[name] for name in RENEWED if name in before}}
+    return stored or value if kept == before else json.dumps(kept)
 
 
 def _attributes(sqs: Any, url: str) -> dict[str, str]:

@@ -56,12 +56,14 @@ def why(
 
 def event(channel: str, text: str, at: datetime, *, name: str = "", locale: str = "") -> "Event":
     """What the channel would make of the text."""
+    from afterhours import channels
     from afterhours.channels import untrusted
     from afterhours.models import Event, Kind
 
     return Event(
         channel=channel,
         kind=Kind.COMMENT if channel.endswith("_comments") else Kind.MESSAGE,
+        private_reply=channel.endswith("_comments") and "private_reply" in channels.channel(channel).CAPABILITIES,
         event_id="why",
         contact_ids=("contact",),
         contact_name=untrusted.text(name) or None,
@@ -93,6 +95,8 @@ def explain(playbook: "Playbook", event: "Event", head: "ThreadHead | None", now
         "reply": reply,
         "reply_units": sender.text_units(reply) if reply else None,
         "reply_limit": getattr(sender, "TEXT_LIMIT", None),
+        "private_reply": decided.private_reply,
+        "public_note": decided.public_note,
         "buttons": [button.title for button in decided.quick_replies],
         "not_before": _local(decided.not_before, playbook.zone),
         "handoff": list(decided.handoff),
@@ -119,11 +123,14 @@ def _page(explained: dict[str, Any]) -> str:
     if explained["reply"] is None:
         lines.append("No reply.")
     else:
+        how = "Private reply" if explained["private_reply"] else "Reply"
         lines += [
-            f"Reply in {explained['language']}, {explained['reply_units']:,} of {explained['reply_limit']:,} units:",
+            f"{how} in {explained['language']}, {explained['reply_units']:,} of {explained['reply_limit']:,} units:",
             explained["reply"],
         ]
         lines += [f"  [{title}]" for title in explained["buttons"]]
+        if explained["public_note"]:
+            lines += ["Beneath the comment, for all to read:", explained["public_note"]]
         if explained["not_before"]:
             sent = datetime.fromisoformat(explained["not_before"])
             lines.append(f"Sent at {sent:%H:%M:%S}, unless a person acts before.")

@@ -37,6 +37,10 @@ class FakeAccount:
     token: str
     secret: str
     webhook_url: str
+    aes_key: str = ""  # where what is delivered is sealed
+    refresh: str = ""  # where tokens run out: what a new one is had for, and by which app
+    client_id: str = ""
+    client_secret: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from afterhours_local.platforms import faults, graph_files, graph_webhooks
+from afterhours_local.platforms import faults, graph_comments, graph_files, graph_webhooks
 from afterhours_local.platforms.faults import Fault, Reply
+from afterhours_local.platforms.graph_comments import Comment, Comments
 from afterhours_local.platforms.graph_deliveries import Deliveries, Post, Webhook, post_signed
 from afterhours_local.platforms.graph_files import File, Files
 from afterhours_local.platforms.graph_requests import (
@@ -23,16 +24,24 @@ from afterhours_local.platforms.graph_requests import (
     Request,
     read_json,
     read_messaging,
+    read_reply,
     read_whatsapp,
     refuse_token_in,
 )
+from afterhours_local.platforms.graph_subscriptions import NUMBER, SUBSCRIBED, SubscribedApps, number
 
 HOUR_MS = 3_600_000
 WINDOW_MS = 24 * HOUR_MS
 HUMAN_AGENT_WINDOW_MS = 7 * 24 * HOUR_MS
 PAIR_INTERVAL_MS = 6_000
 # How long the platform goes on delivering what is not answered 200.
-RETRY_FOR_MS = {"whatsapp": 7 * 24 * HOUR_MS, "messenger": HOUR_MS, "instagram": HOUR_MS}
+RETRY_FOR_MS = {
+    "whatsapp": 7 * 24 * HOUR_MS,
+    "messenger": HOUR_MS,
+    "instagram": HOUR_MS,
+    "facebook_comments": 36 * HOUR_MS,
+    "instagram_comments": 36 * HOUR_MS,
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ class FakeAccount:
     @property
     def node(self) -> str:
         """The id in the path of a send."""
-        if self.channel == "instagram" and self.login == "page":
+        if self.channel.startswith("instagram") and self.login == "page":
             return self.page_id or ""
         return self.id
 
@@ -71,6 +80,8 @@ class Sent:
     tag: str | None = None
     choices: tuple[str, ...] = ()
     failed: int | None = None
+    comment: str | None = None  # that it answers
+    public: bool = False
 
 
 class Said(NamedTuple):
@@ -120,6 +131,8 @@ class FakeGraph:
         self._second: dict[tuple[str, str], tuple[int, int]] = {}
         self._message_ids: set[str] = set()
         self._files = Files(now_ms)
+        self._comments = Comments()
+        self._subscribed = SubscribedApps()
         self._faults: deque[Planned] = deque()
         self._sent: list[Sent] = []
         self._calls: list[Call] = []
@@ -164,6 +177,7 @@ class FakeGraph:
             self._sent.clear()
             self._calls.clear()
             self._files = Files(self._now_ms)
+            self._comments = Comments()
             self.deliveries = Deliveries(self._now_ms, self._post)
 
     # Customers
@@ -199,6 +213,44 @@ class FakeGraph:
             self._known(channel, account)
             self._open_window(channel, account, contact, self._now_ms() if at_ms is None else at_ms)
 
+    def comment(
+        self,
+        channel: str,
+        account: str,
+        contact: str,
+        text: str,
+        *,
+        name: str = "Customer",
+        parent: str | None = None,
+        live: bool = False,
+        at_ms: int | None = None,
+    ) -> Said:
+        """Somebody, be it the account's own people by hand, comments on the account's post, or under a comment."""
+        post = graph_comments.post_id(channel, account)
+        with self._lock:
+            known = self._known(channel, account)
+            identity = graph_comments.comment_id(channel, post, 145_000 + next(self._numbers))
+            at = self._now_ms() if at_ms is None else at_ms
+            made = Comment(channel, account, identity, contact, name, text, at, post, parent, live)
+            body = graph_comments.webhook(self._comments.add(made), "add", self._now_ms())
+        return Said(identity, self.deliveries.deliver(self._webhook(known, body)))
+
+    def change_comment(self, comment: str, verb: str, text: str | None = None) -> int:
+        """What is done to a comment, by Facebook's verb. What the webhook answered; 0 where none tells of it."""
+        changes: dict[str, dict[str, Any]] = {
+            "edited": {"text": text},
+            "hide": {"hidden": True},
+            "unhide": {"hidden": False},
+            "remove": {"removed": True},
+        }
+        with self._lock:
+            changed = self._comments.change(comment, **changes[verb])
+            known = self._known(changed.channel, changed.account)
+        if changed.channel == "instagram_comments":
+            return 0
+        body = graph_comments.webhook(changed, verb, self._now_ms())
+        return self.deliveries.deliver(self._webhook(known, body))
+
     # Webhooks
 
     def deliver(self, channel: str, account: str, body: bytes) -> int:
@@ -231,15 +283,26 @@ class FakeGraph:
         with self._lock:
             self._calls.append(Call(method, path, body, fault))
 
+    @property
+    def subscribed(self) -> SubscribedApps:
+        return self._subscribed
+
     def take(self, path: str, headers: Mapping[str, str], raw: bytes) -> Reply:
         """Judge one POST and, if it is right, take the message. `headers` have lower-case names."""
         try:
+            if found := SUBSCRIBED.fullmatch(path):
+                return self._subscribed.subscribe(found[1], found[2], self._opened(headers.get("authorization", "")))
+            beneath = re.fullmatch(r"/v[1-9][0-9]\.0/([0-9_]+)/(comments|replies)", path)
+            if beneath is not None:
+                answer = self._take_comment(beneath[1], beneath[2], headers, raw)
+                return faults.as_json(200, json.dumps(answer).encode())
             candidates = self._addressed(path, headers.get("authorization", ""))
             body = read_json(headers.get("content-type", ""), raw)
             with self._lock:
                 account = self._chosen(candidates, body)
                 whatsapp = account.channel == "whatsapp"
-                request = read_whatsapp(body) if whatsapp else read_messaging(body, account.channel)
+                direct = graph_comments.DIRECT.get(account.channel, account.channel)
+                request = read_whatsapp(body) if whatsapp else read_messaging(body, direct)
                 answer = self._take_whatsapp(account, request) if whatsapp else self._take_messaging(account, request)
         except GraphError as error:
             return faults.refusal(error)
@@ -254,6 +317,10 @@ class FakeGraph:
             refuse_token_in(path)
             opened = self._opened(headers.get("authorization", ""))
             accounts = [(account.channel, account.id) for account in opened]
+            if found := SUBSCRIBED.fullmatch(path):
+                return self._subscribed.show(found[1], opened)
+            if found := NUMBER.fullmatch(path):
+                return number(found[1], opened)
             with self._lock:
                 if path.startswith(graph_files.PATHS[0]):
                     return self._files.media(path, accounts)
@@ -291,6 +358,10 @@ class FakeGraph:
         """Ids of customers are scoped: whose customer it is tells which of a Page's accounts is meant."""
         recipient = body.get("recipient")
         contact = str(recipient.get("id")) if isinstance(recipient, dict) else ""
+        to_comment = isinstance(recipient, dict) and "comment_id" in recipient
+        candidates = [a for a in candidates if (a.channel in graph_comments.EDGES) == to_comment]
+        if not candidates:
+            raise GraphError(100, "Param recipient must be one that this object can write to.")
         return next((a for a in candidates if (a.channel, a.id, contact) in self._last_said), candidates[0])
 
     def _take_whatsapp(self, account: FakeAccount, request: Request) -> dict[str, Any]:
@@ -313,7 +384,51 @@ class FakeGraph:
         contact = {"input": request.to, key: request.to}
         return {"messaging_product": "whatsapp", "contacts": [contact], "messages": [{"id": sent.platform_id}]}
 
+    def _take_comment(self, node: str, edge: str, headers: Mapping[str, str], raw: bytes) -> dict[str, Any]:
+        """What an account says for all to read, which comes back as a comment like any other."""
+        opened = self._opened(headers.get("authorization", ""))
+        text = read_reply(read_json(headers.get("content-type", ""), raw))
+        owners = [a for a in opened if graph_comments.EDGES.get(a.channel) == edge]
+        if not owners:
+            raise GraphError(100, f"Unsupported post request. Object with ID '{node}' does not exist", subcode=33)
+        account = owners[0]
+        with self._lock:
+            answered = self._comments.beneath(node, account.channel, account.id)
+            self._throttle(account)
+            identity = graph_comments.comment_id(account.channel, answered.post, 145_000 + next(self._numbers))
+            at = self._now_ms()
+            own = Comment(account.channel, account.id, identity, account.id, "us", text, at, answered.post, answered.id)
+            body = graph_comments.webhook(self._comments.add(own), "add", at)
+            self.deliveries.add(self._webhook(account, body))
+            self._sent.append(
+                Sent(account.channel, account.id, answered.author, text, None, at, identity, comment=node, public=True)
+            )
+        return {"id": identity}
+
+    def _take_private_reply(self, account: FakeAccount, request: Request) -> dict[str, Any]:
+        """It begins a conversation with the author where messages are read, and there its echo arrives."""
+        comment = self._comments.privately(request.comment or "", account.channel, account.id, self._now_ms())
+        self._throttle(account)
+        self._comments.change(comment.id, answered=True)
+        direct, at = graph_comments.DIRECT[account.channel], self._now_ms()
+        mid = self._new_id(direct, account.id, comment.author)
+        self._sent.append(
+            Sent(
+                account.channel, account.id, comment.author, request.text or "", request.correlator, at, mid,
+                choices=request.choices, comment=comment.id,
+            )
+        )  # fmt: skip
+        body = graph_webhooks.echo(
+            direct, account.id, comment.author, mid, at,
+            text=request.text or "", app_id=account.app_id, metadata=request.correlator,
+        )  # fmt: skip
+        if (direct, account.id) in self._accounts:
+            self.deliveries.add(self._webhook(self._accounts[direct, account.id], body))
+        return {"recipient_id": comment.author, "message_id": mid}
+
     def _take_messaging(self, account: FakeAccount, request: Request) -> dict[str, Any]:
+        if request.comment is not None:
+            return self._take_private_reply(account, request)
         last = self._last_said.get((account.channel, account.id, request.to))
         if last is None:
             raise GraphError(100, "No matching user found", subcode=2018001)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 WHATSAPP_BODY = 4096
 MESSENGER_TEXT = 2000
 INSTAGRAM_BYTES = 1000
+COMMENT_TEXT = 2200  # no limit is documented; this is the lesser one of what the apps take
 TAGS_REMOVED = ("CONFIRMED_EVENT_UPDATE", "ACCOUNT_UPDATE", "POST_PURCHASE_UPDATE")
 SENDER_ACTIONS = ("typing_on", "typing_off", "mark_seen")
 BSUID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
@@ -61,6 +62,7 @@ class Request(NamedTuple):
     tag: str | None = None
     choices: tuple[str, ...] = ()
     message_id: str | None = None
+    comment: str | None = None  # whose author is answered in private
 
 
 def refuse_token_in(path: str) -> None:
@@ -115,7 +117,10 @@ def read_messaging(body: dict[str, Any], channel: str) -> Request:
     _object(body, keys, "$")
     if "recipient" not in body:
         raise GraphError(100, "The parameter recipient is required.")
-    to = _string(_object(body["recipient"], {"id"}, "recipient").get("id"), "recipient[id]", 64)
+    recipient = _object(body["recipient"], {"id", "comment_id"}, "recipient")
+    if "comment_id" in recipient:
+        return _private_reply(body, recipient, instagram=instagram)
+    to = _string(recipient.get("id"), "recipient[id]", 64)
     if "sender_action" in body:
         if body["sender_action"] not in SENDER_ACTIONS or set(body) != {"recipient", "sender_action"}:
             raise GraphError(100, "Param sender_action must be valid and stand alone with the recipient.")
@@ -123,14 +128,33 @@ def read_messaging(body: dict[str, Any], channel: str) -> Request:
     tag = _tag(body, required=not instagram)
     if "reply_to" in body:
         _string(_object(body["reply_to"], {"mid"}, "reply_to").get("mid"), "reply_to[mid]", 512)
+    text, correlator, choices = _message(body.get("message"), instagram=instagram)
+    return Request(to, text, correlator, tag, choices)
+
+
+def _message(part: Any, *, instagram: bool) -> tuple[str, str | None, tuple[str, ...]]:
     # Instagram documents no metadata, and its echoes bring none back.
     known = {"text", "attachment", "quick_replies"} | (set() if instagram else {"metadata"})
-    message = _object(body.get("message"), known, "message")
+    message = _object(part, known, "message")
     correlator = message.get("metadata")
     if correlator is not None:
         _string(correlator, "message[metadata]", 1000)
     text, choices = _messaging_content(message, instagram=instagram)
-    return Request(to, text, correlator, tag, choices)
+    return text, correlator, choices
+
+
+def _private_reply(body: dict[str, Any], recipient: dict[str, Any], *, instagram: bool) -> Request:
+    """A recipient and a message, and nothing else."""
+    _object(body, {"recipient", "message"}, "$")
+    _object(recipient, {"comment_id"}, "recipient")
+    comment = _string(recipient["comment_id"], "recipient[comment_id]", 128)
+    text, correlator, choices = _message(body.get("message"), instagram=instagram)
+    return Request("", text, correlator, choices=choices, comment=comment)
+
+
+def read_reply(body: dict[str, Any]) -> str:
+    """`POST /{comment}/comments` or `/replies`: what stands beneath a comment for all to read."""
+    return _string(_object(body, {"message"}, "$").get("message"), "message", COMMENT_TEXT)
 
 
 def _whatsapp_mark(body: dict[str, Any]) -> Request:

@@ -15,7 +15,7 @@ from io import BufferedReader
 from types import TracebackType
 from typing import Self, cast
 
-from afterhours_local.platforms import fake, faults, graph
+from afterhours_local.platforms import fake, faults, graph, graph_comments
 from afterhours_local.platforms.fake import FakePlatform
 from afterhours_local.platforms.faults import Fault, Reply
 from afterhours_local.platforms.graph import FakeGraph
@@ -233,6 +233,8 @@ class _Handler(BaseHTTPRequestHandler):
         for other in self.server.others.values():
             if (channel, account) in {(each.channel, each.id) for each in other.accounts()}:
                 return other.say(channel, account, contact, text, name=name)
+        if channel in graph_comments.EDGES:
+            return self.server.graph.comment(channel, account, contact, text, name=name or "Customer")
         return self.server.graph.say(channel, account, contact, text, name=name, file=file)
 
     def _named(self) -> dict[str, str]:

@@ -4,10 +4,11 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
-from afterhours import disclosure, faq, hours, language, signals, texts
+from afterhours import disclosure, faq, hours, language, private_details, signals, texts
 from afterhours.deadlines import Deadlines, deadlines
 from afterhours.faq import Answer, Matcher, Suggestions
 from afterhours.models import Event, Grounded, Kind, ThreadHead
@@ -16,8 +17,17 @@ from afterhours.playbook import Playbook
 from afterhours.signals import Signal
 from afterhours.texts import Values
 
-ANSWERABLE = {Kind.MESSAGE, Kind.POSTBACK}
+ANSWERABLE = {Kind.MESSAGE, Kind.POSTBACK, Kind.COMMENT}
 TAPPED = "faq:"  # how the payload of a suggestion begins
+
+
+class Way(StrEnum):
+    """Where an automatic text would be read."""
+
+    THREAD = "thread"
+    PRIVATE = "private"  # by the author alone of a public comment
+    PUBLIC = "public"
+    NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,23 @@ class Case:
         event = self.event
         silent = event.standby or event.group_id or event.from_page_itself or event.unanswered
         return event.kind in ANSWERABLE and not silent
+
+    @cached_property
+    def details(self) -> tuple[private_details.Detail, ...]:
+        """What all can read here and should not."""
+        if self.event.kind is not Kind.COMMENT:
+            return ()
+        return private_details.found(self.event.text or "", self.choice.language)
+
+    @property
+    def way(self) -> Way:
+        """In public only where the playbook says so, and never beneath somebody's private details."""
+        if self.event.kind is not Kind.COMMENT:
+            return Way.THREAD
+        on = self.playbook.on(self.event.channel)
+        if on.public and not self.details:
+            return Way.PUBLIC
+        return Way.PRIVATE if on.private_reply and self.event.private_reply else Way.NONE
 
     @cached_property
     def words(self) -> str:

@@ -95,6 +95,8 @@ class Event(Frozen):
     parent_id: str | None = None
     from_page_itself: bool = False
     handle: str | None = None  # what an answer must name, as a reply token or the post answered to
+    private_reply: bool = False  # said in public, and the platform lets us answer its author in private, once
+    timeless: bool = False  # copies of it may bear another time: none is part of its key
     unanswered: str | None = None  # why nothing automatic may answer it, whatever it says
     for_person: bool = False  # a person has to see it, although nothing answers it
     mids: tuple[str, ...] = ()
@@ -102,6 +104,11 @@ class Event(Frozen):
     error_codes: tuple[int, ...] = ()
     num_edit: str | None = None
     has_referral: bool = False
+
+    @property
+    def key_ms(self) -> int | None:
+        """The time in the event's key."""
+        return None if self.timeless else self.timestamp_ms
 
 
 def event_key(*parts: str) -> str:
@@ -165,6 +172,7 @@ class Outgoing(Frozen):
     outside_window: bool = False
     reply_to_id: str | None = None
     handle: str | None = None  # of the contact's last event, see Event
+    private_reply: bool = False  # to the author alone of the comment that the handle names
     quick_replies: tuple[QuickReply, ...] = ()
 
 
@@ -183,6 +191,7 @@ class Account(Frozen):
     page_id: str | None = None
     app_id: str | None = None
     api_version: str = "v25.0"
+    customer_service: bool = False  # wechat: may also be written to later, from a fixed address
     api_base: str | None = None
 
 
@@ -302,13 +311,16 @@ class Disposition(Frozen):
     `rule` is the row of the policy table that hit, `reason` says in one word why. `reply_text` is None
     where nothing is to be sent. `stamps` are the changes to the thread head that the decision asks for, to be
     committed with it. `rating` is the customer's, of the thread's last episode. `why` lists every row looked at with
-    its verdict, in order.
+    its verdict, in order. `private_reply`: the text is for the author of a public comment alone; `public_note` is what
+    all may read beneath the comment then.
     """
 
     rule: str
     reason: str
     reply_text: str | None = None
     quick_replies: tuple[QuickReply, ...] = ()
+    private_reply: bool = False
+    public_note: str | None = None
     language: str | None = None
     not_before: int = 0
     handoff: tuple[str, ...] = ()

@@ -94,8 +94,14 @@ class Replies(Section):
 
 
 class ChannelReplies(Section):
+    """What automation does on a channel. In public it says nothing unless `public`: a comment is answered in private
+    where the platform can (`private_reply`), and a short note beneath it says so (`public_note`)."""
+
     instant: bool = True
     away: bool = True
+    private_reply: bool = True
+    public_note: bool = True
+    public: bool = False
 
 
 class Ways(Section):

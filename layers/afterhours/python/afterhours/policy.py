@@ -7,14 +7,15 @@ ever escalates. `advance` turns a decision into the changes of the thread head t
 from datetime import datetime, timedelta
 from typing import Any
 
-from afterhours import signals
-from afterhours.case import ANSWERABLE, Case
+from afterhours import signals, texts
+from afterhours.case import ANSWERABLE, Case, Way
 from afterhours.deadlines import urgent_at
 from afterhours.models import Disposition, Event, Grounded, Kind, ThreadHead, ThreadStatus
 from afterhours.playbook import Playbook, Priority
 from afterhours.rows import ASKED_KEPT, STALE_AFTER, Hit
 from afterhours.rows import TABLE as TABLE
 from afterhours.signals import Signal
+from afterhours.texts import TextKind
 from afterhours.wording import words
 
 OPENS_THE_WINDOW = {*ANSWERABLE, Kind.REFERRAL, Kind.OPTIN}
@@ -39,6 +40,8 @@ def decide(
     where they were asked. `restored`: it may have been answered before the table was brought back from a copy."""
     case = Case(event, head, playbook, now, grounded, heard, restored)
     rule, hit, why = _first_hit(case)
+    if hit.text and case.way is Way.NONE:  # what the contact has decided stands all the same
+        hit = Hit("nothing_in_public", stamps=hit.stamps if rule == "opt_word" else {})
     reasons = _reasons(case, rule, hit)
     delay = playbook.replies.instant.delay if rule == "instant" else 0
     return Disposition(
@@ -46,6 +49,8 @@ def decide(
         reason=hit.reason,
         reply_text=hit.text,
         quick_replies=hit.quick_replies,
+        private_reply=bool(hit.text) and case.way is Way.PRIVATE,
+        public_note=_note(case, rule, hit),
         language=case.choice.language if case.speaks else None,
         not_before=case.now_ms + delay * 1000 if hit.text and delay else 0,
         handoff=reasons,
@@ -55,6 +60,15 @@ def decide(
         rating=hit.rating,
         why=why,
     )
+
+
+def _note(case: Case, rule: str, hit: Hit) -> str | None:
+    """What all may read beneath a comment that is answered in private; who wants no messages gets none."""
+    if not hit.text or case.way is not Way.PRIVATE or rule == "opt_word":
+        return None
+    if not case.playbook.on(case.event.channel).public_note:
+        return None
+    return texts.render(TextKind.PRIVATE_NOTE, case.choice.language, case.values, case.playbook.texts)
 
 
 def leaves_unanswered(event: Event, disposition: Disposition) -> bool:
@@ -84,7 +98,7 @@ def _reasons(case: Case, rule: str, hit: Hit) -> tuple[str, ...]:
         return (event.unanswered or event.kind.value, *(one.value for one in Signal if one in case.signals))
     if not case.speaks or rule in ("opt_word", "rating"):
         return ()
-    found = [signal.value for signal in Signal if signal in case.signals]
+    found = [*(one.value for one in Signal if one in case.signals), *(one.value for one in case.details)]
     if rule == "loop_guard":
         found.append("loop_guard")
     if head and head.status in (ThreadStatus.WAITING, ThreadStatus.SNOOZED):
@@ -95,7 +109,7 @@ def _reasons(case: Case, rule: str, hit: Hit) -> tuple[str, ...]:
         found.append("same_question_twice")
     if hit.text and case.automated_turns >= handoff.after_turns:
         found.append("automated_turns")
-    if event.kind is Kind.MESSAGE and handoff.unanswered and not hit.answers:
+    if event.kind in (Kind.MESSAGE, Kind.COMMENT) and handoff.unanswered and not hit.answers:
         found.append("unanswered")
     return tuple(dict.fromkeys(found))
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from afterhours import csat, private_details, texts
+from afterhours import csat, texts
 from afterhours.auto_responders import is_auto_response, repeats_the_playbook
-from afterhours.case import ANSWERABLE, TAPPED, Case, plain_words
+from afterhours.case import ANSWERABLE, TAPPED, Case, Way, plain_words
 from afterhours.faq import Answer, Suggestions
 from afterhours.models import Kind, QuickReply, ThreadStatus
 from afterhours.playbook import FaqEntry
@@ -45,8 +45,6 @@ def _render(case: Case, kind: TextKind) -> str:
 
 def _not_answerable(case: Case) -> Hit | Pass:
     event = case.event
-    if event.kind is Kind.COMMENT and (details := private_details.found(event.text or "")):
-        return Hit(details[0].value)  # whoever looks after the page can hide it
     if event.kind not in ANSWERABLE:
         return Hit(f"kind_{event.kind}", stamps=_consent(case))
     for fact, reason in ((event.standby, "standby"), (event.group_id, "group"), (event.from_page_itself, "our_own")):
@@ -144,10 +142,11 @@ def _incident(case: Case) -> Hit | Pass:
 
 
 def _wants_a_person(case: Case) -> Hit | Pass:
-    for signal in (Signal.LEGAL, Signal.PERSON, Signal.COMPLAINT):
-        if signal in case.signals:
-            kind = TextKind.HANDOFF if case.closed_period is None else TextKind.HANDOFF_CLOSED
-            return _notice(case, signal.value, kind)
+    """Details that all can read want one as well, who can hide them; no other text follows them."""
+    signs = [signal.value for signal in (Signal.LEGAL, Signal.PERSON, Signal.COMPLAINT) if signal in case.signals]
+    for sign in (*signs, *(detail.value for detail in case.details)):
+        kind = TextKind.HANDOFF if case.closed_period is None else TextKind.HANDOFF_CLOSED
+        return _notice(case, sign, kind)
     return Pass("no sign of it")
 
 
@@ -181,6 +180,8 @@ def _faq_suggestions(case: Case) -> Hit | Pass:
     found = case.faq
     if not isinstance(found, Suggestions):
         return Pass("not configured" if not case.playbook.faq else "none is close")
+    if case.way is Way.PUBLIC:
+        return Pass("no buttons in public")
     if case.head and case.since(case.head.suggested_at) < NOTICE_AGAIN_AFTER:
         return Pass("suggested not long ago")
     offered = tuple(_quick_reply(case, _entries(case)[entry_id]) for entry_id in found.ids)

@@ -27,6 +27,8 @@ class Settings:
     api_scope: str
     auto_replies_per_minute: int
     notification_topic: str
+    mail_topic: str
+    mail_bucket: str
     local: bool
     clock_file: str
 
@@ -48,6 +50,8 @@ def load() -> Settings:
         api_scope=env("API_SCOPE", "afterhours/agent"),
         auto_replies_per_minute=int(env("AUTO_REPLIES_PER_MINUTE", "300")),
         notification_topic=env("NOTIFICATION_TOPIC", ""),
+        mail_topic=env("MAIL_TOPIC", ""),
+        mail_bucket=env("MAIL_BUCKET", ""),
         local=local,
         clock_file=env("AFTERHOURS_CLOCK", "") if local else "",
     )

@@ -67,7 +67,7 @@ def entries(items: Iterable[Item], head: ThreadHead | None = None) -> list[dict[
                 "id": item["sk"],
                 "at": item["at"],
                 "direction": "out" if ours else "in",
-                "by": "app" if ours else "contact",
+                "by": ("app" if item.get("reason") == "human_in_app" else "auto") if ours else "contact",
                 "kind": item["kind"],
                 "text": item.get("text"),
                 "attachments": [_attached(each) for each in item.get("attachments", [])],

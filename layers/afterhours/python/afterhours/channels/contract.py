@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from afterhours.models import Account, Attachment, Event, Outcome, Outgoing
+    from afterhours.models import Account, Attachment, Event, Outcome, Outgoing, QuickReply
 
 Piece = dict[str, Any]
 
@@ -73,6 +73,35 @@ class Source(Protocol):
         """The channel that reads the piece; "" where no channel of ours does."""
 
 
+class AnsweredAtOnce(Protocol):
+    """What a source has as well whose platform reads our reply in the answer to its own request (see answer.py)."""
+
+    NEUTRAL: Answer  # says nothing, and that all is well
+
+    def asked_s(self, request: Request) -> int | None:
+        """When the signed part says that the platform asked, in epoch seconds; None where it does not say. Raises
+        MalformedPayload for what is no time."""
+
+    def opened(self, request: Request, credentials: Mapping[str, Any]) -> bytes:
+        """The verified delivery in clear. Raises MalformedPayload where it is not meant for this app."""
+
+    def may_answer(self, piece: Piece) -> bool:
+        """Whether the platform shows a reply that comes in the answer to this piece."""
+
+    def answer(self, piece: Piece, said: "Said", credentials: Mapping[str, Any]) -> Answer:
+        """The reply in the platform's form."""
+
+
+class Said(NamedTuple):
+    """A reply to be said in an answer. `name` is the account's; `random` are 32 bytes, for what has to be sealed."""
+
+    text: str
+    quick_replies: "Sequence[QuickReply]"
+    name: str
+    now_ms: int
+    random: bytes
+
+
 class Channel(Protocol):
     SOURCE: str
     ONE_ACCOUNT: bool  # an app of the platform's has one account, called as the app is, and no event names it
@@ -81,9 +110,12 @@ class Channel(Protocol):
     WINDOW: timedelta | None  # how long after the customer's last act we may write; None: for ever
     HUMAN_WINDOW: timedelta | None  # the same for what a person composed
     CAPABILITIES: frozenset[str]  # of: quick_replies, receipts, correlator, private_reply, retry_key, in_process,
-    # public (what is sent can be read by all), attachments (what customers send can be fetched),
-    # acknowledge (the platform waits for a word after a tap),
-    # renews (its tokens live for hours; the channels of one source share an account's)
+    # public (what is sent can be read by all; with private_reply its author alone is answered where Outgoing says so),
+    # attachments (what customers send can be fetched),
+    # acknowledge (the platform waits for a word after a tap), no_token (the function's own role sends),
+    # receive_only (nothing can be sent),
+    # renews (its tokens live for hours; the channels of one source share an account's),
+    # taps_as_text (a tapped quick reply comes back as its title and nothing else)
 
     def normalise(self, piece: Piece) -> "Event":
         """Read one piece. Raises MalformedPayload where even the kind cannot be told."""
@@ -94,9 +126,13 @@ class Channel(Protocol):
     def send(self, account: "Account", token: str, outgoing: "Outgoing") -> "Outcome":
         """Post once. Never raises for what the platform or the network does."""
 
+
+class Fetching(Protocol):
+    """What a channel with the capability `attachments` has as well."""
+
     def fetch(self, account: "Account", token: str, attachment: "Attachment") -> "bytes | NotFetched":
-        """The bytes of what a customer sent, from the platform's own hosts only. With the capability `attachments`;
-        never raises for what the platform or the network does."""
+        """The bytes of what a customer sent, from the platform's own hosts only. Never raises for what the platform or
+        the network does."""
 
 
 class Acknowledging(Protocol):
@@ -104,6 +140,24 @@ class Acknowledging(Protocol):
 
     def acknowledge(self, account: "Account", token: str, event: "Event") -> None:
         """Tell the platform once that a tap has arrived; best effort, never raises for what it or the network does."""
+
+
+class Health(NamedTuple):
+    """How an account is, by the platform's own word. `detail` is a word of ours: `fine`, `token_invalid`,
+    `permission_missing`, `not_subscribed`, `delivery_failing`, `unreachable`, …"""
+
+    ok: bool
+    detail: str
+    expires_at: int | None = None  # epoch seconds; of the token, where the platform tells
+    webhook: str | None = None  # where the platform delivers to; "" nowhere, None where it does not tell
+    subscribed: bool = False  # it says that we hear of what happens there; False also where it does not tell
+
+
+class Checked(Protocol):
+    """What a channel has as well whose platform has a cheap call for it."""
+
+    def health(self, account: "Account", token: str) -> Health:
+        """Ask the platform; changes nothing. Never raises for what it or the network does."""
 
 
 class Renewed(NamedTuple):

@@ -94,12 +94,19 @@ def refusal(text: str, units: int, limit: int) -> Outcome | None:
 
 
 def post_message(
-    account: Account, token: str, *, host: str, node: str, payload: dict[str, Any], limits: Limits
+    account: Account,
+    token: str,
+    *,
+    host: str,
+    node: str,
+    payload: dict[str, Any],
+    limits: Limits,
+    edge: str = "messages",
 ) -> Outcome:
-    """POST to the node's `messages`, once."""
+    """POST to the node's edge, once: `messages`, or what a comment is answered at, whose answer has a bare `id`."""
     if not can_travel(token):
         return Outcome(result=Result.REFUSED, reason="token_invalid", account_problem=True)
-    url = f"{host_of(account, host)}/{quote(account.api_version, safe='')}/{quote(node, safe='')}/messages"
+    url = f"{host_of(account, host)}/{quote(account.api_version, safe='')}/{quote(node, safe='')}/{edge}"
     try:
         # The token travels in a header: addresses end in logs.
         answer = post_json(url, payload, {"Authorization": f"Bearer {token}"}, limits=limits)
@@ -107,7 +114,7 @@ def post_message(
         return Outcome(result=Result.NOT_SENT, reason=str(error))
     except Unconfirmed as error:
         return Outcome(result=Result.UNKNOWN, reason=str(error))
-    return outcome_of(answer)
+    return outcome_of(answer, bare_id=edge != "messages")
 
 
 def can_travel(token: str) -> bool:
@@ -120,7 +127,7 @@ def host_of(account: Account, host: str) -> str:
     return account.api_base if account.api_base and settings.load().local else host
 
 
-def outcome_of(answer: Answer) -> Outcome:
+def outcome_of(answer: Answer, *, bare_id: bool = False) -> Outcome:
     """What an answer of Graph says about the message."""
     if 300 <= answer.status < 400:
         # Whoever redirects has not taken the message; following would show the token to another host.
@@ -136,7 +143,7 @@ def outcome_of(answer: Answer) -> Outcome:
         return _not_sent(answer, _GRAPH_LIMIT, "429")
     if not 200 <= answer.status < 300:
         return Outcome(result=Result.UNKNOWN, reason="unreadable_answer", code=str(answer.status))
-    platform_id = _message_id(body)
+    platform_id = untrusted.identifier(body.get("id")) if bare_id else _message_id(body)
     if platform_id is None:
         return Outcome(result=Result.UNKNOWN, reason="no_message_id", code=str(answer.status))
     return Outcome(result=Result.SENT, platform_id=platform_id)

@@ -40,15 +40,22 @@ class TooLarge(Unconfirmed):
     """The answer is longer than the limit; no more of it was read."""
 
 
-def post_json(url: str, payload: Mapping[str, Any], headers: Mapping[str, str], *, limits: Limits = LIMITS) -> Answer:
-    """POST once, on a connection of its own. A redirect is an answer.
+def post_json(
+    url: str,
+    payload: Mapping[str, Any],
+    headers: Mapping[str, str],
+    *,
+    limits: Limits = LIMITS,
+    escaped: bool = True,
+) -> Answer:
+    """POST once, on a connection of its own. A redirect is an answer. Not `escaped`: letters beyond ASCII as they are.
 
     The connection is fresh because one that the platform closed while the function was frozen fails in a way
     that cannot be told from a lost answer. Raises NotSent or Unconfirmed.
     """
     from afterhours.channels import http_deadline
 
-    body = json.dumps(payload).encode("ascii")
+    body = json.dumps(payload, ensure_ascii=escaped).encode("utf-8", "replace")
     return http_deadline.exchange("POST", url, body, {**headers, "Content-Type": "application/json"}, limits)
 
 

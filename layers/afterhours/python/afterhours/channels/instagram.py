@@ -7,8 +7,8 @@ Contract: platforms/meta.md, section 4.
 from datetime import timedelta
 from typing import Any
 
-from afterhours.channels import graph, graph_media, meta_messaging
-from afterhours.channels.contract import Piece
+from afterhours.channels import graph, graph_health, graph_media, meta_messaging
+from afterhours.channels.contract import Health, Piece
 from afterhours.channels.http import LIMITS, Limits
 from afterhours.models import Account, Event, Outcome, Outgoing, Result
 
@@ -48,3 +48,7 @@ def send(account: Account, token: str, outgoing: Outgoing, *, limits: Limits = L
     }
     host = graph.FACEBOOK if by_page else graph.INSTAGRAM
     return graph.post_message(account, token, host=host, node=node, payload=payload, limits=limits)
+
+
+def health(account: Account, token: str) -> Health:
+    return graph_health.of_instagram(account, token, "messages")

@@ -6,8 +6,8 @@ Contract: platforms/meta.md, section 2.
 from datetime import timedelta
 from typing import Any
 
-from afterhours.channels import graph, graph_media, meta_messaging
-from afterhours.channels.contract import Piece
+from afterhours.channels import graph, graph_health, graph_media, meta_messaging
+from afterhours.channels.contract import Health, Piece
 from afterhours.channels.http import LIMITS, Limits
 from afterhours.models import Account, Event, Outcome, Outgoing
 
@@ -45,3 +45,7 @@ def send(account: Account, token: str, outgoing: Outgoing, *, limits: Limits = L
     return graph.refusal(outgoing.text, text_units(outgoing.text), TEXT_LIMIT) or graph.post_message(
         account, token, host=graph.FACEBOOK, node=account.id, payload=payload, limits=limits
     )
+
+
+def health(account: Account, token: str) -> Health:
+    return graph_health.of_page(account, token, "messages")

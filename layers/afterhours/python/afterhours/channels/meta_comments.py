@@ -1,12 +1,13 @@
-"""What Page and Instagram comments have in common: a `changes[]` item, read as an event."""
+"""What Page and Instagram comments have in common: a `changes[]` item, read as an event, and how one is answered."""
 
 import json
 from typing import Any, NamedTuple
 
-from afterhours.channels import untrusted
+from afterhours.channels import graph, meta_messaging, untrusted
 from afterhours.channels.contract import MalformedPayload, Piece
+from afterhours.channels.http import Limits
 from afterhours.channels.meta import part_of
-from afterhours.models import Event, Kind, event_key
+from afterhours.models import Account, Event, Kind, Outcome, Outgoing, Result, event_key
 
 
 class Change(NamedTuple):
@@ -20,10 +21,19 @@ class Change(NamedTuple):
     identity: str  # of a change that has no id of its own: the change itself
 
     def event(
-        self, channel: str, kind: Kind, *identity: object, sender: str | None = None, own: bool = False, **fields: Any
+        self,
+        channel: str,
+        kind: Kind,
+        *identity: object,
+        sender: str | None = None,
+        own: bool = False,
+        contacts: tuple[str | None, ...] | None = None,
+        **fields: Any,
     ) -> Event:
-        """The event, keyed by the account and `identity`."""
-        is_own = own or (sender is not None and sender == self.account_id)
+        """The event, keyed by the account and `identity`. `contacts`, where it is not the sender alone: the ids
+        that find its thread, as that of the comment which it is, changes or answers."""
+        is_own = own or self.is_own(sender)
+        contacts = ((None if is_own else sender),) if contacts is None else contacts
         named = [str(one) for one in identity] or [self.identity]
         return Event(
             channel=channel,
@@ -32,15 +42,36 @@ class Change(NamedTuple):
             event_id=event_key(channel, self.account_id or "", *named),
             sender_id=sender,
             recipient_id=self.account_id,
-            contact_ids=() if sender is None or is_own else (sender,),
+            contact_ids=tuple(one for one in contacts if one),
             from_page_itself=is_own,
             timestamp_ms=self.time_ms,
             **fields,
         )
 
+    def is_own(self, sender: str | None) -> bool:
+        return sender is not None and sender == self.account_id
+
     def foreign(self, channel: str) -> Event:
         """The event of an object that no channel of ours reads."""
         return self.event(channel, Kind.IGNORED, subkind=f"{self.object_name}.{self.field}")
+
+
+def answer_below(account: Account, token: str, outgoing: Outgoing, *, host: str, edge: str, limits: Limits) -> Outcome:
+    """Answer once beneath the comment that the handle names, for all to read."""
+    if not outgoing.handle:  # without one there is nothing that could be answered
+        return Outcome(result=Result.REFUSED, reason="nothing_to_answer")
+    payload = {"message": outgoing.text}
+    outcome = graph.post_message(
+        account, token, host=host, node=outgoing.handle, payload=payload, limits=limits, edge=edge
+    )
+    if outcome.code == "100/33":  # it is the comment that is not there, not the account
+        return outcome.model_copy(update={"reason": "comment_gone", "account_problem": False})
+    return outcome
+
+
+def private_message(outgoing: Outgoing) -> dict[str, Any]:
+    """The request of the one answer to the author alone."""
+    return {"recipient": {"comment_id": outgoing.handle}, "message": meta_messaging.message(outgoing)}
 
 
 def change_of(piece: Piece) -> Change:

@@ -62,6 +62,11 @@ def _clean(value: Any, depth: int) -> Any:
     return {_UNSTORABLE.sub("\ufffd", key): _clean(item, depth + 1) for key, item in value.items()}
 
 
+def storable(value: str) -> str:
+    """The text without what cannot be stored."""
+    return _UNSTORABLE.sub("\ufffd", value)
+
+
 def mapping(value: object) -> dict[str, Any]:
     """The value if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}

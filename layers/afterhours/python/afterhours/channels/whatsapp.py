@@ -9,9 +9,9 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from afterhours.channels import graph, graph_media, untrusted
+from afterhours.channels import graph, graph_health, graph_media, untrusted
 from afterhours.channels.calling_codes import language_of
-from afterhours.channels.contract import MalformedPayload, Piece
+from afterhours.channels.contract import Health, MalformedPayload, Piece
 from afterhours.channels.http import LIMITS, Limits
 from afterhours.channels.meta import WHATSAPP_FIELDS, part_of
 from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing, QuickReply, event_key
@@ -308,3 +308,7 @@ def _list(choices: tuple[QuickReply, ...]) -> dict[str, Any]:
     rows = [{"id": choice.id, "title": choice.title[:_MAX_ROW_TITLE]} for choice in choices[:_MAX_ROWS]]
     opens = f"{rows[0]['title'][:8]} – {rows[-1]['title'][:8]}"
     return {"type": "list", "action": {"button": opens, "sections": [{"rows": rows}]}}
+
+
+def health(account: Account, token: str) -> Health:
+    return graph_health.of_number(account, token)

@@ -1,7 +1,8 @@
 """Secrets out of SSM SecureStrings, cached per process.
 
 `/{stack}/app/{source}/{app}`         JSON {"secrets": [current, previous?], "verify_token"?, "origins"?}
-`/{stack}/token/{channel}/{account}`  JSON {"token": str}
+`/{stack}/token/{channel}/{account}`  JSON {"token": str}; where it is renewed, under the source's name and also with
+                                      "refresh"?, "client_id", "client_secret"?, "expires_at"?, "renewed_at"?, "pushed"
 `/{stack}/notify/{inbox}`             JSON {"slack": the URL of an incoming webhook, which is the secret}
 `/{stack}/pepper`                     64 hex digits
 """
@@ -59,7 +60,10 @@ def usable(record: dict[str, Any]) -> list[str]:
 
 def refetch(source: str, app: str) -> dict[str, Any] | None:
     """The record read anew after a mismatch, if it has changed; None otherwise, and within 30 s of the last time."""
-    name = _name("app", source, app)
+    return _read_anew(_name("app", source, app))
+
+
+def _read_anew(name: str | None) -> dict[str, Any] | None:
     reading = None if name is None else _known.get(name)
     now = settings.now_ms()
     if name is None or reading is None or (reading.forced_ms is not None and now - reading.forced_ms < PAUSE_MS):
@@ -85,6 +89,27 @@ def token(channel: str, account: str) -> str | None:
     if not isinstance(record.get("token"), str) or not record["token"]:
         raise SecretsUnavailable(f"token of {channel}")
     return str(record["token"])
+
+
+def token_anew(channel: str, account: str) -> bool:
+    """Whether the token that a platform took for run out is another one by now; `token` has it then."""
+    return _read_anew(_name("token", channel, account)) is not None
+
+
+def read_token(channel: str, account: str) -> dict[str, Any] | None:
+    """All that belongs to a token, as it is at this moment. Raises SecretsUnavailable."""
+    name = _name("token", channel, account)
+    return None if name is None else _record(name, _fetch(name))
+
+
+def write_token(channel: str, account: str, record: dict[str, Any]) -> None:
+    """Store a renewed token. Raises SecretsUnavailable where it may not be stored."""
+    name = _name("token", channel, account)
+    ssm = aws.client("ssm", read_timeout_s=1.5, attempts=2)
+    try:
+        ssm.put_parameter(Name=name, Value=json.dumps(record), Type="SecureString", Overwrite=True)
+    except (BotoCoreError, ClientError) as error:
+        raise SecretsUnavailable(str(name)) from error
 
 
 def slack_webhook(inbox: str) -> str | None:

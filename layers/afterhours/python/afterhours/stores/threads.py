@@ -159,10 +159,10 @@ class Threads:
             first = first or pk
         return erased or (first, None)
 
-    def add_alias(self, pk: str, target: str) -> None:
+    def add_alias(self, pk: str, target: str, ttl: int | None = None) -> None:
         """Let a second id of a contact lead to the thread; an id that has a thread of its own keeps it."""
         try:
-            self.put({"pk": pk, "sk": HEAD, "alias_of": target}, when="attribute_not_exists(#pk)")
+            self.put({"pk": pk, "sk": HEAD, "alias_of": target, "ttl": ttl}, when="attribute_not_exists(#pk)")
         except ClientError as error:
             if not is_condition(error):
                 raise

@@ -1,0 +1,221 @@
+"""What a mail says: its text without the history below, its attachments, and what a bounce reports. Stdlib only.
+
+Written for whatever strangers send: charsets that nobody knows, nesting without end, parts without number. Nothing here
+raises for it.
+"""
+
+import email
+import email.policy
+import html
+import re
+from collections.abc import Iterator
+from email.message import Message
+from typing import NamedTuple
+
+from afterhours.channels import untrusted
+
+DEPTH = 12
+PARTS = 100
+ATTACHMENTS = 30
+TEXT_KEPT = 16_000  # characters
+READ_OF_A_PART = 400_000
+
+_TAG = re.compile(r"(/?)([A-Za-z][A-Za-z0-9]{0,20})|[!?]")
+_SILENT = {"script", "style", "head", "title", "template"}
+_BREAKS = {"br", "p", "div", "tr", "li", "table", "ul", "ol", "blockquote", "h1", "h2", "h3", "h4", "hr"}
+# How programs introduce what was said before, in the languages of our own texts and their neighbours.
+_INTRODUCES = re.compile(
+    r"^(?:>\s*)?(?:On|Am|Le|Il|El|Em|Dana|Den|Op|W dniu|Dne|Dana:|V)\b.{6,300}"
+    r"(?:wrote|schrieb|a écrit|ha scritto|escribió|escreveu|napisao(?:/la)?|napisala|je napisao|skrev|schreef|"
+    r"napisał(?:\(a\))?|napsal(?:\(a\))?|je pisal)\b.{0,120}:\s*$",
+    re.IGNORECASE,
+)
+_ORIGINAL = re.compile(
+    r"^\s*-{2,}\s*(?:original message|ursprüngliche nachricht|message d'origine|messaggio originale|mensaje original|"
+    r"izvorna poruka|originalna poruka|forwarded message|weitergeleitete nachricht)\s*-{2,}\s*$",
+    re.IGNORECASE,
+)
+_FROM = re.compile(r"^\s*\*?(?:From|Von|De|Da|Od|Van|Från)\s*:\*?\s*\S", re.IGNORECASE)
+_SENT = re.compile(
+    r"^\s*\*?(?:Sent|Date|Gesendet|Datum|Envoyé|Inviato|Data|Enviado|Fecha|Poslano|Verzonden|Skickat)\s*:",
+    re.IGNORECASE,
+)
+_CORRELATOR = re.compile(
+    r"^x-afterhours-id:[ \t]*(?:\r?\n[ \t]+)?([!-~]{10,200})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
+)
+
+
+class Report(NamedTuple):
+    """What a bounce says of a mail of ours, as far as it can be read."""
+
+    recipient: str | None
+    failed: bool
+    status: str | None
+    correlator: str | None
+
+
+class Mail(NamedTuple):
+    message: Message
+    text: str | None  # what was said now
+    attachments: tuple[tuple[str, str], ...]  # name and type
+    content_types: frozenset[str]
+    report: Report | None
+
+
+def read(raw: bytes) -> Mail:
+    """Of a mail that is cut short, what there is."""
+    try:
+        message: Message = email.message_from_bytes(raw, policy=email.policy.default)
+        parts = list(_parts(message))
+        texts, attachments = _sorted(parts)
+        report = _report(message, parts)
+    except _TRIPS:
+        # The library trips over some headers; their text is then unread, but that they came is not.
+        head = raw.split(b"\r\n\r\n", 1)[0].split(b"\n\n", 1)[0]
+        message = email.message_from_bytes(head, policy=email.policy.compat32)
+        return Mail(message, None, (("mail that cannot be read", "message/rfc822"),), frozenset(), None)
+    text = _said_now(texts)
+    kinds = frozenset(part.get_content_type() for part in parts)
+    return Mail(message, text, tuple(attachments), kinds, report)
+
+
+_TRIPS = (RecursionError, ValueError, LookupError, TypeError, AttributeError)  # over odd headers
+
+
+def headers(message: Message, name: str) -> list[str]:
+    """All of that name, else as they were written where they cannot be read."""
+    try:
+        return [str(value) for value in message.get_all(name, [])]
+    except _TRIPS:
+        return [str(value) for header, value in message.raw_items() if header.lower() == name]
+
+
+def _parts(message: Message) -> Iterator[Message]:
+    """The leaves, in order; a mail within the mail is a leaf."""
+    waiting: list[tuple[Message, int]] = [(message, 0)]
+    seen = 0
+    while waiting and seen < PARTS:
+        part, depth = waiting.pop()
+        seen += 1
+        inside = part.get_payload()
+        if part.get_content_maintype() == "multipart" and isinstance(inside, list):
+            if depth < DEPTH:
+                waiting += [(each, depth + 1) for each in reversed(inside) if isinstance(each, Message)]
+            continue
+        yield part
+
+
+def _sorted(parts: list[Message]) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """The first text of each kind, and the rest as attachments."""
+    texts: dict[str, str] = {}
+    attachments: list[tuple[str, str]] = []
+    for part in parts:
+        kind = part.get_content_type()
+        name = part.get_filename()
+        is_text = kind in ("text/plain", "text/html") and part.get_content_disposition() != "attachment" and not name
+        if is_text:
+            texts.setdefault(kind, _decoded(part))
+        elif len(attachments) < ATTACHMENTS and kind not in ("message/delivery-status", "text/rfc822-headers"):
+            attachments.append((untrusted.storable(str(name or kind))[:200], kind[:100]))
+    return texts, attachments
+
+
+def _decoded(part: Message) -> str:
+    """In its charset, or as well as it goes."""
+    payload = part.get_payload(decode=True)
+    data = (payload if isinstance(payload, bytes) else b"")[:READ_OF_A_PART]
+    charset = part.get_content_charset() or "utf-8"
+    try:
+        return data.decode(charset, "replace")
+    except (LookupError, ValueError):  # a charset that nobody knows
+        return data.decode("utf-8", "replace")
+
+
+def _said_now(texts: dict[str, str]) -> str | None:
+    plain = texts.get("text/plain", "")
+    whole = plain if plain.strip() else without_tags(texts.get("text/html", ""))
+    whole = untrusted.storable(whole.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    said = without_history(whole) or whole
+    return said[:TEXT_KEPT] or None
+
+
+def without_history(text: str) -> str:
+    """What stands above the quoted history, or between its lines; empty where all is quoted."""
+    lines = text.split("\n")
+    cut = next((number for number in range(len(lines)) if _begins_history(lines, number)), len(lines))
+    below = lines[cut + 1 :]
+    answers_inside = any(line.lstrip().startswith(">") for line in below)
+    # An answer between the quoted lines stands in the history.
+    lines = [*lines[:cut], *(below if answers_inside else ())]
+    kept = "\n".join(line for line in lines if not line.lstrip().startswith(">"))
+    return re.sub(r"\n{3,}", "\n\n", kept).strip().rstrip("_").rstrip()
+
+
+def _begins_history(lines: list[str], number: int) -> bool:
+    line = lines[number]
+    if len(line) > 500:
+        return False
+    wrapped = f"{line} {lines[number + 1]}" if number + 1 < len(lines) and len(lines[number + 1]) < 300 else line
+    if _ORIGINAL.match(line) or _INTRODUCES.match(line) or (":" not in line[-1:] and _INTRODUCES.match(wrapped)):
+        return True
+    return bool(_FROM.match(line)) and any(_SENT.match(each) for each in lines[number + 1 : number + 4])
+
+
+def without_tags(markup: str) -> str:
+    """The text of HTML, in one pass: the standard parser takes minutes for tags that never end."""
+    first, *pieces = _without_comments(markup).split("<")
+    text, silent = [first], ""
+    for piece in pieces:
+        tag, closed, said = piece.partition(">")
+        found = _TAG.match(tag)
+        if not found or not closed:
+            text.append("" if silent or found else f"<{piece}")
+            continue
+        slash, name = found[1], (found[2] or "").lower()
+        if silent:
+            silent = "" if slash and name == silent else silent
+        elif name in _SILENT and not slash:
+            silent = name
+        if name in _BREAKS:
+            text.append("\n")
+        if not silent:
+            text.append(re.sub(r"\s+", " ", said))
+    lines = (re.sub(r"[ \t\u00a0]+", " ", line).strip() for line in html.unescape("".join(text)).split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def _without_comments(markup: str) -> str:
+    first, *pieces = markup.split("<!--")
+    return first + "".join(piece.partition("-->")[2] for piece in pieces)
+
+
+def _report(message: Message, parts: list[Message]) -> Report | None:
+    """Of RFC 3464; None where it is none."""
+    told = next((part for part in parts if part.get_content_type() == "message/delivery-status"), None)
+    if told is None:
+        return None
+    inside = told.get_payload()
+    blocks = [each for each in inside if isinstance(each, Message)] if isinstance(inside, list) else []
+    of_one = next((block for block in blocks if block.get("Final-Recipient")), Message())
+    recipient = str(of_one.get("Final-Recipient", "")).rpartition(";")[2].strip().lower()
+    status = str(of_one.get("Status", "")).strip()
+    found = _CORRELATOR.search(_returned(parts))
+    return Report(
+        recipient=recipient or None,
+        failed=str(of_one.get("Action", "")).strip().lower() == "failed",
+        status=status if re.fullmatch(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", status) else None,
+        correlator=found[1] if found else None,
+    )
+
+
+def _returned(parts: list[Message]) -> str:
+    """The head of the mail that came back."""
+    for part in parts:
+        inside = part.get_payload()
+        if part.get_content_type() == "message/rfc822" and isinstance(inside, list) and inside:
+            original = inside[0]
+            ids = headers(original, "x-afterhours-id") if isinstance(original, Message) else []
+            return "\n".join(f"X-Afterhours-Id: {one.strip()}" for one in ids)
+        if part.get_content_type() == "text/rfc822-headers":
+            return _decoded(part)
+    return ""

@@ -1,0 +1,22 @@
+"""One POST of a channel's `send`: an answer to read, or the outcome where there is none."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from afterhours.channels.http import Answer, Limits, NotSent, Unconfirmed, post_json
+from afterhours.models import Outcome, Result
+
+
+def posted(
+    url: str, payload: Mapping[str, Any], headers: Mapping[str, str], limits: Limits, *, escaped: bool = True
+) -> Answer | Outcome:
+    """Post once. A redirect has taken nothing, and following it would show the token to another host."""
+    try:
+        answer = post_json(url, payload, headers, limits=limits, escaped=escaped)
+    except NotSent as error:
+        return Outcome(result=Result.NOT_SENT, reason=str(error))
+    except Unconfirmed as error:
+        return Outcome(result=Result.UNKNOWN, reason=str(error))
+    if 300 <= answer.status < 400:
+        return Outcome(result=Result.REFUSED, reason="redirected", code=str(answer.status), account_problem=True)
+    return answer
