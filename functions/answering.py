@@ -14,7 +14,7 @@ from afterhours import channels, policy, private_details, settings
 from afterhours.case import TAPPED
 from afterhours.channels.contract import MalformedPayload, Piece
 from afterhours.counts import count
-from afterhours.models import Disposition, Event, Kind, SendState, ThreadHead, ThreadStatus
+from afterhours.models import Disposition, Event, Inbox, Kind, SendState, ThreadHead, ThreadStatus
 from afterhours.stores import config, queues, search, secrets, unmatched
 from afterhours.stores.dynamo import Item
 from afterhours.stores.erasure import is_behind
@@ -117,6 +117,7 @@ class Answering:
         return {
             **merging.stored(self.event, pk, self.now_ms),
             "type": "inbound",
+            "inbox": head.inbox if head else self.place.inbox.id,
             "attempt": self.attempt,
             "attempt_at": self.now_ms,
             "decided_at": self.now_ms,
@@ -145,7 +146,8 @@ class Answering:
         if self.event.channel in channels.KEPT_DAYS:  # the head outlives what was said
             changes = {name: value for name, value in changes.items() if name not in ("asked", "contact_name")}
         if "due_at" in changes:
-            changes |= open_keys(item["pk"], changes["inbox"], inbox.shards, changes["urgent_at"], changes["opened_at"])
+            home = self._home(changes["inbox"])
+            changes |= open_keys(item["pk"], home.id, home.shards, changes["urgent_at"], changes["opened_at"])
             if head and head.status is ThreadStatus.RESOLVED:
                 changes |= {"agenda_pk": None, "agenda_sk": None}
         return changes
@@ -266,10 +268,18 @@ class Answering:
         if item["ring"] != "pending":
             return False
         try:
-            queues.ring(self.place.inbox.queue_url, self.place.inbox.id, item["pk"])
+            home = self._home(item.get("inbox", self.place.inbox.id))
+            queues.ring(home.queue_url, home.id, item["pk"])
         except queues.NotEnqueued:
             return False
         return True
+
+    def _home(self, inbox_id: str) -> Inbox:
+        """The inbox of the thread, which may have been given to another than the account's."""
+        found = self.place.inbox if inbox_id == self.place.inbox.id else config.inbox(inbox_id)
+        if found is None:
+            raise LookupError(f"inbox {inbox_id} is not configured")
+        return found
 
     def _mark_rung(self, item: Item) -> None:
         self.place.threads.update(

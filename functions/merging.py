@@ -48,6 +48,8 @@ BODY_KEPT = 300_000  # bytes; an item holds 400 KB
 ECHO_WAIT_S = 10
 ECHO_WAIT_LIMIT_MS = 60_000
 RANK = {"sent": 1, "delivered": 2, "read": 3, "played": 3, "failed": FAILED_RANK}
+_LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
+_NAMED = re.compile(r"^(?:\s*@\w{1,15}\s)+", re.ASCII)
 _CORRELATOR = re.compile(r"([a-z2-7]{26})/(E#\d{13}#[IO]#[0-9A-Za-z]{26})")
 
 
@@ -251,7 +253,7 @@ def _echo(event: Event, place: Place) -> None:
         if item["reply"] in (SendState.CLAIMED, SendState.UNKNOWN) and not item.get("private_reply")
     ]
     for item in open_sends:
-        if _same(item["reply_text"], event.text):
+        if _same(item, event.text):
             Sending(place.threads).merge_receipt(pk, item["sk"], RANK["sent"], event.message_id)
             return
     if _left_us(event, place, now_ms):
@@ -360,5 +362,9 @@ def _meant(event: Event, pk: str, place: Place) -> list[Item]:
     return list(meant.values())
 
 
-def _same(ours: str, theirs: str | None) -> bool:
-    return ours.split() == (theirs or "").split()
+def _same(item: Item, theirs: str | None) -> bool:
+    """Is it the item's text? X puts whom it answers in front and its own links in; choices may stand below it."""
+    said = _LINK.sub("*", _NAMED.sub("", theirs or "")).split()
+    text = _LINK.sub("*", item["reply_text"])
+    listed = "\n".join([text, *(f"• {each['title']}" for each in item.get("quick_replies") or ())])
+    return said in (text.split(), listed.split())

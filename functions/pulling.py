@@ -42,7 +42,7 @@ def _claim_one(
     for page in _pages(threads, inbox, agent, now_ms):
         candidates = belled | page
         for pk in sorted(candidates, key=candidates.__getitem__):
-            if head := Claims(threads).pull(pk, agent.id, now_ms):
+            if head := Claims(threads).pull(pk, inbox.id, agent.id, now_ms):
                 return pk, head
         belled = {}
     return None

@@ -301,7 +301,7 @@ def _after_expiry(account: Account, outcome: Outcome) -> Outcome:
     holder = channels.token_holder(account.channel)
     if secrets.token_anew(holder, account.id):
         return outcome.model_copy(update={"retry_after_s": 1})
-    if tokens.may_be_renewed(holder, account.id):
+    if tokens.may_be_renewed(holder, account.id, settings.now_ms()):
         return outcome.model_copy(update={"retry_after_s": RENEWAL_S})
     return outcome.model_copy(update={"result": Result.REFUSED, "reason": "token_invalid", "account_problem": True})
 

@@ -131,8 +131,8 @@ def _wake(threads: Threads, inbox: Inbox, now_ms: int) -> dict[str, int]:
                 entry["pk"], HEAD,
                 "SET #status = :open, #opened_at = :now, #kept_until = :kept, #version = #version + :one, "
                 "#work_pk = :work_pk, #work_sk = :work_sk",
-                when="#status = :snoozed AND #snoozed_until <= :now",
-                open="open", snoozed="snoozed", one=1, now=now_ms, kept=now_ms + KEPT_MS, **keys,
+                when="#inbox = :inbox AND #status = :snoozed AND #snoozed_until <= :now",
+                inbox=inbox.id, open="open", snoozed="snoozed", one=1, now=now_ms, kept=now_ms + KEPT_MS, **keys,
             )  # fmt: skip
             if awake is not None:
                 queues.ring(inbox.queue_url, inbox.id, entry["pk"])

@@ -113,8 +113,8 @@ def pull(call: Call, asked: PullBody) -> Response:
 
 def claim(call: Call, asked: NoBody) -> Response:
     """Take a thread by name, or take one's own again."""
-    pk, _ = call.thread()
-    head = call.claims.claim(pk, call.agent.id, call.now_ms)
+    pk, head = call.thread()
+    head = call.claims.claim(pk, head.inbox, call.agent.id, call.now_ms)
     if head is None:
         detail = "Another agent has it, or it is resolved. Look again, or pull."
         raise Problem(HTTPStatus.CONFLICT, "not_claimable", detail)
@@ -178,7 +178,13 @@ def tag(call: Call, asked: TagBody) -> Response:
     if tags != head.tags:
         changes: dict[str, Any] = {"tags": list(tags)}
         if head.status is ThreadStatus.OPEN:
-            due = _due(pk, head.model_copy(update={"tags": tags}), _playbook(head), head.opened_at)
+            playbook = _playbook(head)
+            due = _due(pk, head.model_copy(update={"tags": tags}), playbook, head.opened_at)
+            stage = min(head.sla_stage, deadlines.sla_stage(playbook, due["due_at"], due["warn_at"], call.now_ms))
+            due["urgent_at"] = deadlines.escalated_urgent_at(
+                due["urgent_at"], playbook.priority, before=0, stage=stage
+            )  # fmt: skip
+            due["sla_stage"] = stage
             inbox = access.known_inbox(head.inbox)
             changes |= {**due, **open_keys(pk, head.inbox, inbox.shards, due["urgent_at"], head.opened_at)}
         added = [each for each in tags if each not in head.tags]
@@ -210,10 +216,7 @@ def transfer(call: Call, asked: TransferBody) -> Response:
     inbox = config.inbox(asked.inbox)
     if inbox is None or inbox.id == head.inbox:
         raise Problem(HTTPStatus.NOT_FOUND, "unknown_inbox", "There is no other inbox of that name.")
-    last = call.threads.get(pk, head.last_outbound) if head.last_outbound else None
-    if last and last["reply"] == SendState.HELD:
-        detail = "A reply waits for approval; have it approved or rejected first."
-        raise Problem(HTTPStatus.CONFLICT, "held", detail)
+    _check_none_held(call, pk, head)
     source = head.inbox
     writer = search.Writer(secrets.pepper(), inbox.id, pk, search.began(head), call.now_ms)
     rows = writer.opened(head.contact_name, head.tags)
@@ -269,12 +272,16 @@ def reopen(call: Call, asked: NoBody) -> Response:
     return answer({"thread": call.shown(pk, head)})
 
 
+JUDGED = Problem(HTTPStatus.CONFLICT, "already", "A colleague decided on this reply meanwhile. Look again.")
+
+
 def approve(call: Call, asked: ApproveBody) -> Response:
     """Let a colleague's held reply go; a lead does, and never for a text of their own."""
     pk, head, item = _held(call, asked.key)
-    if Desk(call.threads).approve(item, call.agent.id, call.now_ms):
-        call.audit("approved", pk, key=asked.key)
-        item = {**item, "reply": SendState.PLANNED}
+    if not Desk(call.threads).approve(item, call.agent.id, call.now_ms):
+        raise JUDGED
+    call.audit("approved", pk, key=asked.key)
+    item = {**item, "reply": SendState.PLANNED}
     call.enqueue(pk, item["sk"])
     return _composed(call, pk, item, head)
 
@@ -288,10 +295,11 @@ def reject(call: Call, asked: RejectBody) -> Response:
     dropped = Sending(call.threads).record_failed(
         item, None, SendState.DROPPED, "rejected", call.now_ms, inbox.shards
     )  # fmt: skip
-    if dropped:
-        call.audit("rejected", pk, key=asked.key)
-        records.add_note(call.threads, pk, asked.key, call.agent.id, reason, call.now_ms)
-        call.ring(inbox, pk)
+    if not dropped:
+        raise JUDGED
+    call.audit("rejected", pk, key=asked.key)
+    records.add_note(call.threads, pk, asked.key, call.agent.id, reason, call.now_ms)
+    call.ring(inbox, pk)
     return _composed(call, pk, {**item, "reply": SendState.DROPPED, "reply_reason": "rejected"}, head)
 
 
@@ -339,6 +347,14 @@ def _needs_approval(call: Call, pk: str, head: ThreadHead, playbook: Playbook) -
     if call.agent.inboxes[head.inbox] in access.LEADING or playbook.four_eyes == "never":
         return False
     return playbook.four_eyes == "always" or "public" in channels.channel(pk.split("#")[1]).CAPABILITIES
+
+
+def _check_none_held(call: Call, pk: str, head: ThreadHead) -> None:
+    """A thread does not go away from a reply that waits for its leads."""
+    last = call.threads.get(pk, head.last_outbound) if head.last_outbound else None
+    if last and last["reply"] == SendState.HELD:
+        detail = "A reply waits for approval; have it approved or rejected first."
+        raise Problem(HTTPStatus.CONFLICT, "held", detail)
 
 
 def _may_give_away(call: Call, head: ThreadHead, fence: int | None) -> None:

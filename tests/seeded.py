@@ -46,7 +46,7 @@ class Seeded:
         assert support
         seeded.configure("INBOX", "sales", playbook=support.playbook, queue_url=support.queue_url)
         seeded.pk, claims = world.pk(), Claims(world.threads)
-        head = claims.claim(seeded.pk, COLLEAGUE, world.now_ms)
+        head = claims.claim(seeded.pk, "support", COLLEAGUE, world.now_ms)
         assert head
         claims.compose(
             seeded.pk, COLLEAGUE, head.fence, seeded.held, "Held.", head.last_inbound, world.now_ms, held=True

@@ -234,3 +234,10 @@ def test_who_blocks_us_is_opted_out_until_they_let_us_write_again() -> None:
 def test_a_block_that_is_told_of_after_the_customer_has_written_since_is_over() -> None:
     late = message(OPEN, "", kind=Kind.UNFOLLOW)
     assert "opted_out_at" not in decide(late, head(last_in_at=ms(OPEN) + 1), OPEN).stamps
+
+
+@pytest.mark.parametrize("said", ["@hotel_jadran STOP", "@hotel.jadran, @somebody stop", "stop"])
+def test_stop_is_understood_behind_whom_a_public_text_is_for(said: str) -> None:
+    comment = message(OPEN, said, kind=Kind.COMMENT)
+    assert decide(comment, None, OPEN, HOTEL).rule == "opt_word"
+    assert decide(message(OPEN, "@hotel stop"), None, OPEN, HOTEL).rule != "opt_word"

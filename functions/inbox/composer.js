@@ -142,12 +142,13 @@ export class Composer {
   }
 
   async sendOnce(thread, kind, text) {
-    const send = () => this.send(kind, text, drafts.keyOf(thread, kind), this.answer?.id);
+    const answer = this.answer?.id;
+    const send = () => this.send(kind, thread, text, drafts.keyOf(thread.id, kind), answer);
     try {
       await send();
     } catch (problem) {
       if (problem.code !== "bad_key") throw problem;
-      drafts.dropKey(thread, kind); // too old by now, and unused
+      drafts.dropKey(thread.id, kind); // too old by now, and unused
       await send();
     }
   }
@@ -162,7 +163,7 @@ export class Composer {
     this.text.focus(); // and not at the end, when the agent may be elsewhere
     let refusal = "";
     try {
-      await this.sendOnce(thread.id, kind, text);
+      await this.sendOnce(thread, kind, text);
       drafts.forget(thread.id, kind);
     } catch (problem) {
       refusal = problem.message;

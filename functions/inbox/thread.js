@@ -24,7 +24,8 @@ export class ThreadView {
     Object.assign(this, { place, me, back, left, changed });
     this.timeline = new Timeline({ may: (entry) => this.mayJudge(entry), approve: (entry) => this.approve(entry), reject: (entry) => this.reject(entry) });
     this.composer = new Composer({
-      send: (kind, text, key, answer) => (kind === "note" ? this.note(text, key) : this.reply(text, key, answer)),
+      send: (kind, thread, text, key, answer) =>
+        kind === "note" ? this.note(thread, text, key) : this.reply(thread, text, key, answer),
       offer: (kinds) => this.offer(kinds),
       take: () => this.act("claim"),
     });
@@ -42,6 +43,7 @@ export class ThreadView {
   }
 
   close() {
+    this.id = null;
     this.thread = null;
     this.banner = el("div", { class: "banner", role: "alert", hidden: true });
     fill(this.place, el("p", { class: "empty" }, "Pull the next thread, or choose one from the list."));
@@ -156,8 +158,10 @@ export class ThreadView {
   async act(name) {
     const verb = VERBS[name];
     if (!this.thread || !verb.fits(this.thread, this.isMine)) return;
+    const { id } = this;
     try {
       const body = await verb.asks(this.thread, this.isMine, this.me);
+      if (body && this.id !== id) return warn("You have gone to another thread; nothing was done.");
       if (body) await this.send(name, body, verb.done, verb.leaves);
     } catch (problem) {
       warn(problem.message);
@@ -190,16 +194,19 @@ export class ThreadView {
     if (problem.status === 409) this.changed();
   }
 
-  async reply(text, key, answer) {
-    const { id, thread } = this;
+  /** To the thread that it was written for, wherever the agent has gone meanwhile. */
+  async reply(thread, text, key, answer) {
+    const { id } = thread;
     try {
       const body = { key, text, fence: thread.fence, last_inbound: thread.last_inbound, ...(answer && { answer }) };
       const taken = await call("POST", path`/api/threads/${id}/reply`, body);
       say(taken.state === "held" ? "It waits for a colleague's approval." : "It is on its way.");
       this.settle();
     } catch (problem) {
+      if (this.id !== id || !this.thread) throw problem;
       // An answer that got lost is not a refusal: the thread tells whether the text was taken.
       await this.refresh();
+      if (this.id !== id || !this.thread) throw problem;
       const taken = problem.isUnclear && [...this.found.entries.keys()].some((each) => each.endsWith(`#${key}`));
       if (!taken) {
         if (problem.status === 409) this.announce(problem.message, VERBS.claim.fits(this.thread, this.isMine));
@@ -211,8 +218,8 @@ export class ThreadView {
     this.changed();
   }
 
-  async note(text, key) {
-    await call("POST", path`/api/threads/${this.id}/note`, { key, text });
+  async note(thread, text, key) {
+    await call("POST", path`/api/threads/${thread.id}/note`, { key, text });
     say("Note saved.");
     this.refresh();
   }
@@ -252,8 +259,9 @@ export class ThreadView {
   }
 
   async reject(entry) {
+    const { id } = this;
     const given = await ask("Reject this reply", [["reason", "Why, for its author", el("input", { type: "text", required: true, maxlength: 500 })]], "Reject");
-    if (given) await this.send("reject", { key: keyOf(entry), reason: given.reason }, "Rejected.");
+    if (given && this.id === id) await this.send("reject", { key: keyOf(entry), reason: given.reason }, "Rejected.");
   }
 
   // The claim

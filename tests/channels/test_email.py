@@ -263,3 +263,14 @@ def test_the_mail_function_loads_neither_pydantic_nor_requests() -> None:
         check=False,
     )
     assert (run.stdout.strip(), run.returncode) == ("", 0), run.stderr
+
+
+def test_headers_that_are_all_escapes_still_fit_a_queue() -> None:
+    mail = letter("🏨" * 9_000)
+    for number in range(5):
+        mail[f"X-Loop-{number}"] = "x"
+    raw = mail.as_bytes().replace(b"\n\n", b"\n" + b"".join(
+        f"{name}: {'🏨' * 1_500}\n".encode() for name in mail_rules.HEADERS for _ in range(5)
+    ) + b"\n", 1)  # fmt: skip
+    for piece in email_source.pieces(notice(), raw):
+        assert len(json.dumps(piece)) < 200_000

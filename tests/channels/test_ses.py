@@ -203,3 +203,12 @@ def test_a_raw_mail_is_a_mail_to_another_reader(account: Account) -> None:
     read = email.message_from_bytes(raw, policy=email.policy.compat32)
     assert read.defects == []
     assert read.get_payload(decode=True) == "We do.\r\n\u2600\r\n".encode()
+
+
+def test_a_long_message_id_stands_in_the_reply_as_it_was(fake: FakeSes, account: Account) -> None:
+    """Exchange makes ids that are longer than a line; an encoded one threads nothing."""
+    long = f"<{'AM0PR04MB1234F3A1B2C3D4E5F6A7B8C9D0E1F2' * 2}@am0pr04mb1234.eurprd04.prod.outlook.example>"
+    handle = {"envelope": "petra@customer.example", "ids": ["<first@customer.example>", long]}
+    mail = sent(fake, account, handle=handle)
+    assert str(mail["In-Reply-To"]).strip() == long
+    assert str(mail["References"]).split() == ["<first@customer.example>", long]

@@ -298,7 +298,7 @@ def another_agent_is_faster(enforced: Enforced) -> None:
     world.lose_bells()
     queues.ring(world.stack.outputs["HumanQueue"], "support", waiting[-1])
     claiming = Call("AgentApiFunction", "UpdateItem", f"table {enforced.physical('table threads')}")
-    enforced.calls.meanwhile(claiming, lambda: [claims.pull(pk, "ivo", now) for pk in waiting])
+    enforced.calls.meanwhile(claiming, lambda: [claims.pull(pk, "support", "ivo", now) for pk in waiting])
     assert ana.pull() is None
     assert world.bells() == waiting[-1:]
     for pk in waiting:

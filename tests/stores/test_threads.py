@@ -145,7 +145,7 @@ def test_nobody_records_over_a_claim_that_is_anothers(threads: Threads) -> None:
 
 def test_whoever_resolves_and_hears_nothing_is_told_that_it_is_done(threads: Threads) -> None:
     opened(threads)
-    head = Claims(threads).pull(PK, "ana", NOW)
+    head = Claims(threads).pull(PK, "support", "ana", NOW)
     assert head
     with asked_twice("dynamodb.TransactWriteItems"):
         assert Claims(threads).resolve(PK, "ana", head.fence, head.last_inbound, NOW).status == "resolved"
@@ -153,7 +153,7 @@ def test_whoever_resolves_and_hears_nothing_is_told_that_it_is_done(threads: Thr
 
 def test_a_resolve_says_whether_the_claim_or_the_news_was_against_it(threads: Threads) -> None:
     opened(threads)
-    head = Claims(threads).pull(PK, "ana", NOW)
+    head = Claims(threads).pull(PK, "support", "ana", NOW)
     assert head
     with pytest.raises(NewMessage):
         Claims(threads).resolve(PK, "ana", head.fence, "E#0000000000000#I#other", NOW)
@@ -164,15 +164,15 @@ def test_a_resolve_says_whether_the_claim_or_the_news_was_against_it(threads: Th
 def test_a_snoozed_thread_that_was_claimed_can_be_resolved(threads: Threads) -> None:
     opened(threads)
     threads.update(PK, "#", "SET #status = :snoozed", when="attribute_exists(#pk)", snoozed="snoozed")
-    head = Claims(threads).claim(PK, "ana", NOW)
+    head = Claims(threads).claim(PK, "support", "ana", NOW)
     assert head
     assert Claims(threads).resolve(PK, "ana", head.fence, head.last_inbound, NOW).status == "resolved"
 
 
 def test_a_thread_kept_for_somebody_is_pulled_by_nobody_else_until_it_is_time(threads: Threads) -> None:
     opened(threads, kept_for="ana", kept_until=NOW + 60_000)
-    assert Claims(threads).pull(PK, "ivo", NOW) is None
-    assert Claims(threads).pull(PK, "ivo", NOW + 60_001)
+    assert Claims(threads).pull(PK, "support", "ivo", NOW) is None
+    assert Claims(threads).pull(PK, "support", "ivo", NOW + 60_001)
 
 
 # Configuration

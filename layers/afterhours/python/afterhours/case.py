@@ -18,6 +18,7 @@ from afterhours.signals import Signal
 from afterhours.texts import Values
 
 ANSWERABLE = {Kind.MESSAGE, Kind.POSTBACK, Kind.COMMENT}
+_NAMED = re.compile(r"^(?:\s*@[\w.]{1,50}[,:]?(?=\s))+")  # whom a public text is for
 TAPPED = "faq:"  # how the payload of a suggestion begins
 
 
@@ -74,7 +75,8 @@ class Case:
 
     @cached_property
     def words(self) -> str:
-        return plain_words(self.event.text or "")
+        said = self.event.text or ""
+        return plain_words(_NAMED.sub("", said) if self.event.kind is Kind.COMMENT else said)
 
     @cached_property
     def choice(self) -> language.Choice:

@@ -19,6 +19,7 @@ APP = "ses"  # of all e-mail accounts: the stack itself takes the mail in
 SETUP = "AMAZON_SES_SETUP_NOTIFICATION"
 ADDRESS = re.compile(r"[!#-'*+/-9=?^-~.-]{1,64}@[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?", re.ASCII | re.IGNORECASE)
 
+_LARGEST_PIECE = 180_000  # the same of a whole piece
 _LARGEST_TEXT = 120_000  # bytes of JSON; a queue's message has 200 KB
 _KEPT = 1_000  # characters of a header
 _ADDRESSES = 50
@@ -57,6 +58,10 @@ def pieces(notice: dict[str, Any], raw: bytes | None) -> list[Piece]:
         },
         "timestamp_ms": untrusted.time_ms(mail.get("timestamp")),
     }
+    if len(json.dumps(common)) > _LARGEST_PIECE:  # escapes make twelve letters of one
+        common["headers"] = {name: [value[:100] for value in found[:1]] for name, found in common["headers"].items()}
+        common["attachments"] = common["attachments"][:5]
+        common["text"] = common["text"] and common["text"][:4_000]
     return [{**common, "recipient": recipient} for recipient in recipients]
 
 

@@ -5,6 +5,7 @@ function for ever. Here a timer cuts the connection. It also knows whether the c
 tells "not sent" from "nobody knows" without reading exceptions.
 """
 
+import logging
 import os
 import socket
 import threading
@@ -17,6 +18,9 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, NameResolutionError
 
 from afterhours.channels.http import Answer, Limits, NotSent, TooLarge, Unconfirmed
+
+# It names the address where the head of an answer is odd, and some platforms want their token in the address.
+logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 
 def exchange(method: str, url: str, body: bytes | None, headers: dict[str, str], limits: Limits) -> Answer:

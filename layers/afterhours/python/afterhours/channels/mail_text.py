@@ -10,7 +10,7 @@ import html
 import re
 from collections.abc import Iterator
 from email.message import Message
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from afterhours.channels import untrusted
 
@@ -19,6 +19,9 @@ PARTS = 100
 ATTACHMENTS = 30
 TEXT_KEPT = 16_000  # characters
 READ_OF_A_PART = 400_000
+HEADERS = 5  # read of one name
+HEADER, LONG_HEADER = 2_000, 16_000  # characters read of one
+LISTS = {"to", "cc", "references"}
 
 _TAG = re.compile(r"(/?)([A-Za-z][A-Za-z0-9]{0,20})|[!?]")
 _SILENT = {"script", "style", "head", "title", "template"}
@@ -62,10 +65,18 @@ class Mail(NamedTuple):
     report: Report | None
 
 
+class _Bounded(email.policy.EmailPolicy):
+    """Reads of a header no more than anybody needs: the library takes minutes over long ones."""
+
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        longest = LONG_HEADER if name.lower() in LISTS else HEADER
+        return super().header_fetch_parse(name, value if hasattr(value, "name") else value[:longest])
+
+
 def read(raw: bytes) -> Mail:
     """Of a mail that is cut short, what there is."""
     try:
-        message: Message = email.message_from_bytes(raw, policy=email.policy.default)
+        message: Message = email.message_from_bytes(raw, policy=_Bounded())
         parts = list(_parts(message))
         texts, attachments = _sorted(parts)
         report = _report(message, parts)
@@ -83,11 +94,12 @@ _TRIPS = (RecursionError, ValueError, LookupError, TypeError, AttributeError)  #
 
 
 def headers(message: Message, name: str) -> list[str]:
-    """All of that name, else as they were written where they cannot be read."""
+    """The first of that name, else as they were written where they cannot be read."""
+    raw: list[Any] = [value for header, value in message.raw_items() if header.lower() == name][:HEADERS]
     try:
-        return [str(value) for value in message.get_all(name, [])]
+        return [str(message.policy.header_fetch_parse(name, value)) for value in raw]
     except _TRIPS:
-        return [str(value) for header, value in message.raw_items() if header.lower() == name]
+        return [str(value) for value in raw]
 
 
 def _parts(message: Message) -> Iterator[Message]:

@@ -7,7 +7,7 @@ answers with, which is kept as the platform's id.
 import json
 import re
 from email.errors import HeaderParseError
-from email.headerregistry import Address
+from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
@@ -81,7 +81,7 @@ def _recipient(outgoing: Outgoing, told: dict[str, Any]) -> str | None:
 
 def _mail(account: Account, to: str, outgoing: Outgoing, told: dict[str, Any]) -> EmailMessage:
     """No header is made of a text that could end it."""
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=_policy())
     mail["From"] = Address(_plain(account.name), addr_spec=account.id)
     mail["To"] = Address(addr_spec=to)
     subject = _REPLY.sub("", _plain(str(told.get("subject") or "")))
@@ -98,6 +98,20 @@ def _mail(account: Account, to: str, outgoing: Outgoing, told: dict[str, Any]) -
     mail["X-Afterhours-Id"] = outgoing.correlator  # comes back in a bounce
     mail.set_content(outgoing.text, charset="utf-8", cte="quoted-printable")
     return mail
+
+
+class _Ids(UnstructuredHeader):
+    """Message ids: folded between them, never encoded, as the library would do with long ones."""
+
+    def fold(self: Any, *, policy: Any) -> str:
+        return str(f"{self.name}: " + f"{policy.linesep} ".join(self.split()) + policy.linesep)
+
+
+def _policy() -> Any:
+    known: Any = HeaderRegistry()  # its stubs know no headers of others
+    for name in ("in-reply-to", "references"):
+        known.map_to_type(name, _Ids)
+    return SMTP.clone(header_factory=known)
 
 
 def _plain(text: str) -> str:

@@ -52,6 +52,8 @@ def normalise(piece: Piece) -> Event:
     fields = _people(content)
     message_id = untrusted.identifier(content.get("message_id"))
     identity = ("message", message_id) if message_id else (name, at, content)
+    if name == _READ and _role(content) == "business_account":
+        return _event(account, Kind.IGNORED, at, *identity, **fields, subkind=name)  # by us, or in the app
     if name == _ECHO or _role(content) == "business_account":
         said = fields | _said(content) | {"is_echo": True, "handle": None}
         return _event(account, Kind.ECHO, at, *identity, **said)

@@ -14,6 +14,7 @@ from afterhours.stores.sending import FIRST_CHECK_MS, TRIES, unsettled_values
 from afterhours.stores.threads import HEAD, HeadMoved, Threads, expiry, head_of, outbound_key
 
 LEASE_MS = 120_000
+_THERE = "#inbox = :inbox"  # a thread that was transferred is another inbox's
 _FREE = "(attribute_not_exists(#owner) OR #lease_until < :now)"
 _KEPT_FOR_ME = (
     "(attribute_not_exists(#kept_for) OR #kept_for = :agent OR attribute_not_exists(#kept_until) OR #kept_until < :now)"
@@ -40,30 +41,30 @@ class NewMessage(Exception):
 class Claims:
     threads: Threads
 
-    def pull(self, pk: str, agent: str, now_ms: int) -> ThreadHead | None:
+    def pull(self, pk: str, inbox: str, agent: str, now_ms: int) -> ThreadHead | None:
         """Claim an open thread that nobody holds or is being kept for; None when another was faster."""
         taken = self.threads.update(
             pk, HEAD,
             f"SET {_TAKE}, #fence = if_not_exists(#fence, :zero) + :one",
-            when=f"#status = :open AND {_FREE} AND {_KEPT_FOR_ME}",
-            returning=True, open="open", one=1, **_taking(pk, agent, now_ms),
+            when=f"{_THERE} AND #status = :open AND {_FREE} AND {_KEPT_FOR_ME}",
+            returning=True, inbox=inbox, open="open", one=1, **_taking(pk, agent, now_ms),
         )  # fmt: skip
         return head_of(taken) if taken else None
 
-    def claim(self, pk: str, agent: str, now_ms: int) -> ThreadHead | None:
+    def claim(self, pk: str, inbox: str, agent: str, now_ms: int) -> ThreadHead | None:
         """Claim a thread by name, whoever it was kept for; re-entering one's own live claim keeps the fence."""
         taken = self.threads.update(
             pk, HEAD,
             f"SET {_TAKE}, #fence = if_not_exists(#fence, :zero) + :one",
-            when=f"{_TAKEABLE} AND {_FREE}",
-            returning=True, one=1, **_TAKEABLE_STATES, **_taking(pk, agent, now_ms),
+            when=f"{_THERE} AND {_TAKEABLE} AND {_FREE}",
+            returning=True, inbox=inbox, one=1, **_TAKEABLE_STATES, **_taking(pk, agent, now_ms),
         )  # fmt: skip
         if taken is None:
             taken = self.threads.update(
                 pk, HEAD,
                 f"SET {_TAKE}",
-                when=f"{_TAKEABLE} AND #owner = :agent AND #lease_until >= :now",
-                returning=True, one=1, **_TAKEABLE_STATES, **_taking(pk, agent, now_ms),
+                when=f"{_THERE} AND {_TAKEABLE} AND #owner = :agent AND #lease_until >= :now",
+                returning=True, inbox=inbox, one=1, **_TAKEABLE_STATES, **_taking(pk, agent, now_ms),
             )  # fmt: skip
         return head_of(taken) if taken else None
 

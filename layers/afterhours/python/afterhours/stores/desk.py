@@ -25,9 +25,12 @@ class Desk:
     def tag(self, pk: str, head: ThreadHead, changes: Mapping[str, Any], also: Iterable[Item] = ()) -> ThreadHead:
         """Replace the tags as they were read, and what follows from them. Raises HeadMoved."""
         tags_as_read = "#tags = :tags_read" if head.tags else "(attribute_not_exists(#tags) OR #tags = :tags_read)"
-        as_read = f"{tags_as_read} AND #status = :status_read"
+        as_read = f"{tags_as_read} AND #status = :status_read AND #inbox = :inbox_read"
         update, values = assignments(dict(changes))
-        values |= {"tags_read": list(head.tags), "status_read": head.status}
+        values |= {"tags_read": list(head.tags), "status_read": head.status, "inbox_read": head.inbox}
+        if "work_pk" in changes:  # its place in the queue is made of these
+            as_read += " AND #urgent_at = :urgent_read AND #opened_at = :opened_read"
+            values |= {"urgent_read": head.urgent_at, "opened_read": head.opened_at}
         codes = self.threads.transact(self.threads.writing(pk, HEAD, update, when=as_read, **values), *also)
         if codes is not None:
             raise HeadMoved
@@ -116,7 +119,8 @@ class Desk:
         planned = self.threads.update(
             item["pk"], item["sk"],
             "SET #reply = :planned, #approved_by = :by, #at = :now, #work_pk = :unsettled, #work_sk = :next",
-            when="#reply = :held", planned=SendState.PLANNED, held=SendState.HELD, by=by, now=now_ms, **index,
+            when="#reply = :held OR (#reply = :planned AND #approved_by = :by AND #at = :now)",
+            planned=SendState.PLANNED, held=SendState.HELD, by=by, now=now_ms, **index,
         )  # fmt: skip
         return planned is not None
 

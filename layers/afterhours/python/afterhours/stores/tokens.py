@@ -31,6 +31,9 @@ class State(StrEnum):
         return self in (State.REFUSED, State.LOST)
 
 
+JUST_RENEWED_MS = 600_000  # in which some may still hold the token before
+
+
 def standing(source: str, account: str) -> Item | None:
     """What is known of the account's token; None where it was never renewed."""
     answer = aws.client("dynamodb").get_item(
@@ -51,10 +54,12 @@ def ended(seen: Mapping[str, Any] | None) -> bool:
     return bool(seen) and State((seen or {}).get("state", State.GOOD)).ended
 
 
-def may_be_renewed(source: str, account: str) -> bool:
-    """Whether waiting for a new token is of use."""
+def may_be_renewed(source: str, account: str, now_ms: int) -> bool:
+    """Whether waiting for a new token is of use: one is due, or has come just now."""
     seen = standing(source, account)
-    return seen is not None and not ended(seen)
+    if seen is None or ended(seen):
+        return False
+    return is_due(seen, now_ms) or now_ms - int(seen["renewed_at"]) < JUST_RENEWED_MS
 
 
 def mark_of(record: Mapping[str, Any]) -> str:
