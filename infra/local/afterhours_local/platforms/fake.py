@@ -6,6 +6,7 @@ own words, and delivers its webhooks itself. Nothing is posted while the lock is
 
 import itertools
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ class Said(NamedTuple):
     body: bytes = b""
 
 
-class FakePlatform:
+class FakePlatform(ABC):
     """One platform with its accounts. `NAME` is its source and the first part of its paths."""
 
     NAME = ""
@@ -122,14 +123,14 @@ class FakePlatform:
             self._sent.clear()
             self._numbers = itertools.count(1)
 
+    @abstractmethod
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply | None:
         """One call of the API; `path` is what follows `/<name>`, with its query, header names are in lower case.
         None: the connection is reset when the call has been read."""
-        raise NotImplementedError
 
+    @abstractmethod
     def say(self, channel: str, account: str, contact: str, text: str, *, name: str | None = None) -> Said:
         """A customer writes. Raises KeyError for an account that nobody registered."""
-        raise NotImplementedError
 
     def deliver_pending(self) -> int:
         """Deliver the echoes and receipts that wait; how many were taken. Without any, nothing."""
