@@ -9,7 +9,6 @@ from typing import Any
 
 from afterhours import channels, settings
 from afterhours.models import Agent, Inbox, ThreadHead
-from afterhours.playbook import Playbook
 from afterhours.stores import config
 from afterhours.stores.threads import Threads, Tombstone, pk_of, ulid_ms
 
@@ -101,22 +100,6 @@ def thread_or_tombstone_of(agent: Agent, threads: Threads, name: str) -> tuple[s
     if found is None or found.inbox not in agent.inboxes:
         raise Problem(HTTPStatus.NOT_FOUND, "unknown_thread", "There is no such thread for you.")
     return pk, found
-
-
-def known_inbox(inbox_id: str) -> Inbox:
-    """The inbox of a thread. Raises LookupError, which is our own trouble."""
-    found = config.inbox(inbox_id)
-    if found is None:
-        raise LookupError(f"inbox {inbox_id} is not configured")
-    return found
-
-
-def playbook_of(inbox: Inbox) -> Playbook:
-    """Raises LookupError, which is our own trouble."""
-    found = config.playbook(inbox.playbook)
-    if found is None:
-        raise LookupError(f"the playbook of {inbox.id} is not configured")
-    return found
 
 
 def check_key(key: str, now_ms: int) -> None:

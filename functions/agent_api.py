@@ -43,7 +43,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> Response:
         wrong = error.errors(include_url=False, include_input=False)[:5]
         fields = "; ".join(f"{'.'.join(map(str, found['loc'])) or 'body'}: {found['msg']}" for found in wrong)
         return refused(Problem(HTTPStatus.BAD_REQUEST, "bad_request", fields[:500]))
-    except (BotoCoreError, ClientError, config.AnswerCut, SecretsUnavailable):
+    except (BotoCoreError, ClientError, config.AnswerCut, config.NotConfigured, SecretsUnavailable):
         logger.exception("failed")
         count("agent_api", "Failed")
         return refused(OUT_OF_REACH)

@@ -60,10 +60,8 @@ def placed(message: dict[str, Any]) -> tuple[Event, Place]:
     if event.kind is Kind.COMMENT and event.sender_id is not None and event.sender_id == account.page_id:
         own = {"kind": Kind.ECHO, "is_echo": True, "from_page_itself": True, "contact_ids": (), "contact_name": None}
         event = event.model_copy(update=own)
-    inbox = config.inbox(account.inbox)
-    playbook = config.playbook(inbox.playbook) if inbox else None
-    if inbox is None or playbook is None:
-        raise LookupError(f"inbox {account.inbox} or its playbook is not configured")
+    inbox = config.known_inbox(account.inbox)
+    playbook = config.known_playbook(inbox)
     threads, said_ms = Threads(settings.load().threads_table), event.timestamp_ms
     if said_ms is None and message["source"] not in channels.SOURCES:
         said_ms = message["received_ms"]  # nobody but the page itself delivers it again
@@ -276,10 +274,7 @@ class Answering:
 
     def _home(self, inbox_id: str) -> Inbox:
         """The inbox of the thread, which may have been given to another than the account's."""
-        found = self.place.inbox if inbox_id == self.place.inbox.id else config.inbox(inbox_id)
-        if found is None:
-            raise LookupError(f"inbox {inbox_id} is not configured")
-        return found
+        return self.place.inbox if inbox_id == self.place.inbox.id else config.known_inbox(inbox_id)
 
     def _mark_rung(self, item: Item) -> None:
         self.place.threads.update(

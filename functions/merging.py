@@ -193,13 +193,12 @@ def _status(event: Event, place: Place) -> None:
         sending.merge_receipt(pk, sk, rank, event.message_id)
         return
     code = str(event.error_codes[0]) if event.error_codes else "failed"
-    now_ms, shards = settings.now_ms(), place.inbox.shards
-    agents = "#O#" in sk and sending.merge_failure(pk, sk, code, now_ms, shards, news=True)
-    if agents or sending.merge_failure(pk, sk, code, now_ms, shards, news=False):
+    inbox = sending.merge_failure_of_agents(pk, sk, code, settings.now_ms()) if "#O#" in sk else None
+    if inbox or sending.merge_failure(pk, sk, code):
         logger.warning("delivery failed", extra={"thread_id": thread_name(pk), "event": sk, "code": code})
         count("worker", "DeliveryFailed")
-        if agents:
-            queues.ring(place.inbox.queue_url, place.inbox.id, pk)
+        if inbox:
+            queues.ring(inbox.queue_url, inbox.id, pk)
 
 
 def _text_of(event: Event, place: Place) -> tuple[str, str] | None:

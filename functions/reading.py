@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
-import access
 from afterhours import hours, texts
 from afterhours.models import Inbox, ThreadHead, ThreadStatus
 from afterhours.phrasebook import stems
@@ -106,7 +105,7 @@ def colleagues(call: Call, asked: NoQuery) -> Response:
 def answers(call: Call, asked: NoQuery) -> Response:
     """Prepared answers in the words of this thread: canned ones, and other ways to reach us."""
     pk, head = call.thread()
-    playbook = access.playbook_of(access.known_inbox(head.inbox))
+    playbook = config.known_playbook(config.known_inbox(head.inbox))
     now = datetime.fromtimestamp(call.now_ms / 1000, UTC)
     values = texts.Values(
         now=now,

@@ -11,10 +11,9 @@ from http import HTTPStatus
 from typing import Annotated, Any, NoReturn
 from zoneinfo import ZoneInfo
 
-import access
 from access import Problem
 from afterhours.models import Inbox, ThreadHead
-from afterhours.stores import search, secrets
+from afterhours.stores import config, search, secrets
 from afterhours.stores.search import Row, Span
 from afterhours.timeline import entries
 from afterhours.wording import words
@@ -64,7 +63,7 @@ def find(call: Call, asked: SearchQuery) -> Response:
     word = str(getattr(asked, given[0]))
     if given[0] != "tag" and (wildcard := WILDCARD.search(word)):
         _refuse(f"Search takes whole words and no wildcards; leave the {wildcard[0]} out.")
-    zone = ZoneInfo(access.playbook_of(inbox).zone)
+    zone = ZoneInfo(config.known_playbook(inbox).zone)
     span = _span(asked, zone)
     found = FINDERS[given[0]](call, inbox, asked, span)
     searched = {"from": asked.since, "until": asked.until, "threads_read": found.pop("threads_read")}

@@ -164,7 +164,8 @@ class Composing:
         if (wait := self.item.get("not_before", 0) - self.now_ms) > 0:
             raise RetryLater(wait / 1000, "reply not due")
         before = self.threads.get(self.item["pk"], self.item["after"]) if self.item.get("after") else None
-        if before and not SendState(before["reply"]).settled:
+        on_its_way = before and not SendState(before["reply"]).settled and before["reply"] != SendState.HELD
+        if on_its_way:  # one that is held may never leave: what a lead writes meanwhile does not wait for it
             raise RetryLater(AFTER_WAIT_S, "an earlier reply is on its way")
 
     def _may_not_ask(self) -> str | None:
@@ -234,12 +235,13 @@ class Composing:
         if not self.by_human:
             self._leave_out(how, reason, attempt)
             return
-        if not self.sending.record_failed(self.item, attempt, how, reason, self.now_ms, self.inbox.shards):
+        inbox = self.sending.record_failed(self.item, attempt, how, reason, self.now_ms)
+        if inbox is None:
             return
         thread = thread_name(self.item["pk"])
         logger.warning("reply failed", extra={"thread_id": thread, "state": how, "reason": reason})
         count("worker", "AgentReplyFailed")
-        queues.ring(self.inbox.queue_url, self.inbox.id, self.item["pk"])
+        queues.ring(inbox.queue_url, inbox.id, self.item["pk"])
 
     def _leave_out(self, how: SendState, reason: str, attempt: str | None) -> None:
         told = {"thread_id": thread_name(self.item["pk"]), "state": how, "reason": reason}

@@ -185,7 +185,7 @@ def tag(call: Call, asked: TagBody) -> Response:
                 due["urgent_at"], playbook.priority, before=0, stage=stage
             )  # fmt: skip
             due["sla_stage"] = stage
-            inbox = access.known_inbox(head.inbox)
+            inbox = config.known_inbox(head.inbox)
             changes |= {**due, **open_keys(pk, head.inbox, inbox.shards, due["urgent_at"], head.opened_at)}
         added = [each for each in tags if each not in head.tags]
         rows = search.Writer(secrets.pepper(), head.inbox, pk, search.began(head), call.now_ms).tagged(added)
@@ -216,7 +216,7 @@ def transfer(call: Call, asked: TransferBody) -> Response:
     inbox = config.inbox(asked.inbox)
     if inbox is None or inbox.id == head.inbox:
         raise Problem(HTTPStatus.NOT_FOUND, "unknown_inbox", "There is no other inbox of that name.")
-    _check_none_held(call, pk, head)
+    _check_none_held(call, pk)
     source = head.inbox
     writer = search.Writer(secrets.pepper(), inbox.id, pk, search.began(head), call.now_ms)
     rows = writer.opened(head.contact_name, head.tags)
@@ -238,7 +238,7 @@ def release(call: Call, asked: FenceBody) -> Response:
 def snooze(call: Call, asked: SnoozeBody) -> Response:
     """Put the thread aside until a time or the next opening; it comes back by itself, sooner if the customer writes."""
     pk, head = call.thread()
-    playbook, inbox = _playbook(head), access.known_inbox(head.inbox)
+    playbook, inbox = _playbook(head), config.known_inbox(head.inbox)
     until = _waking(call, playbook, asked.until)
     due = _due(pk, head, playbook, until)
     head = Desk(call.threads).snooze(pk, call.agent.id, asked.fence, asked.last_inbound, until, due, inbox.shards)
@@ -264,7 +264,7 @@ def reopen(call: Call, asked: NoBody) -> Response:
     pk, head = call.thread()
     if head.status is not ThreadStatus.RESOLVED:
         raise Problem(HTTPStatus.CONFLICT, "already", "The thread is not resolved; claim it.")
-    playbook, inbox = _playbook(head), access.known_inbox(head.inbox)
+    playbook, inbox = _playbook(head), config.known_inbox(head.inbox)
     due, until = _due(pk, head, playbook, call.now_ms), _business_time_from(call, playbook)
     head = Desk(call.threads).reopen(pk, head, call.agent.id, due, call.now_ms, until, inbox.shards)
     call.audit("reopened", pk)
@@ -291,11 +291,8 @@ def reject(call: Call, asked: RejectBody) -> Response:
     pk, head, item = _held(call, asked.key)
     reason = asked.reason.strip()
     access.check_text(reason)
-    inbox = access.known_inbox(head.inbox)
-    dropped = Sending(call.threads).record_failed(
-        item, None, SendState.DROPPED, "rejected", call.now_ms, inbox.shards
-    )  # fmt: skip
-    if not dropped:
+    inbox = Sending(call.threads).record_failed(item, None, SendState.DROPPED, "rejected", call.now_ms)
+    if inbox is None:
         raise JUDGED
     call.audit("rejected", pk, key=asked.key)
     records.add_note(call.threads, pk, asked.key, call.agent.id, reason, call.now_ms)
@@ -349,10 +346,9 @@ def _needs_approval(call: Call, pk: str, head: ThreadHead, playbook: Playbook) -
     return playbook.four_eyes == "always" or "public" in channels.channel(pk.split("#")[1]).CAPABILITIES
 
 
-def _check_none_held(call: Call, pk: str, head: ThreadHead) -> None:
+def _check_none_held(call: Call, pk: str) -> None:
     """A thread does not go away from a reply that waits for its leads."""
-    last = call.threads.get(pk, head.last_outbound) if head.last_outbound else None
-    if last and last["reply"] == SendState.HELD:
+    if any(item.get("reply") == SendState.HELD for item in call.threads.recent(pk)):
         detail = "A reply waits for approval; have it approved or rejected first."
         raise Problem(HTTPStatus.CONFLICT, "held", detail)
 
@@ -406,7 +402,7 @@ def _business_time_from(call: Call, playbook: Playbook) -> int:
 
 
 def _playbook(head: ThreadHead) -> Playbook:
-    return access.playbook_of(access.known_inbox(head.inbox))
+    return config.known_playbook(config.known_inbox(head.inbox))
 
 
 def _ring_if_open(call: Call, pk: str, head: ThreadHead) -> None:

@@ -175,6 +175,36 @@ def test_a_transfer_does_not_overwrite_what_came_in_between(
     assert ivo.do("transfer", thread, inbox="sales")[0] == 200
 
 
+def test_a_late_failed_receipt_opens_the_thread_where_it_is_now(
+    world: World, ana: AgentClient, ivo: AgentClient, thread: dict[str, Any], sales: str, ulid: Ulid
+) -> None:
+    ivo.reply(thread, "We are here.", ulid())
+    world.settle()
+    answered = world.sandbox.graph.sent[-1]
+    assert ivo.do("transfer", thread, inbox="sales")[0] == 200
+    assert view(ana, "open", "sales") == []
+    world.deliver(world.status("failed", answered, 131026))
+    world.settle()
+    assert (view(ana, "open", "sales"), view(ana, "open")) == ([thread["id"]], [])
+    rung = world.stack.clients.sqs.receive_message(QueueUrl=sales)["Messages"]
+    assert thread["id"].rpartition(".")[2] in rung[0]["Body"]
+
+
+def test_a_thread_whose_inbox_is_not_configured_any_more_is_our_trouble(
+    world: World, ivo: AgentClient, thread: dict[str, Any]
+) -> None:
+    table = world.stack.environment["CONFIG_TABLE"]
+    inbox = to_item({"pk": "INBOX", "sk": "support"})
+    kept = world.stack.clients.dynamodb.delete_item(TableName=table, Key=inbox, ReturnValues="ALL_OLD")["Attributes"]
+    config.clear()
+    try:
+        status, answer = ivo.call("GET", f"/api/threads/{thread['id']}/answers")
+    finally:
+        world.stack.clients.dynamodb.put_item(TableName=table, Item=kept)
+        config.clear()
+    assert (status, answer["code"]) == (503, "unavailable")
+
+
 # Snoozing and reopening
 
 
@@ -304,6 +334,24 @@ def test_a_lead_writes_without_four_eyes(world: World, ana: AgentClient, ulid: U
     thread = ana.pull()
     assert thread
     assert ana.reply(thread, "We are here.", ulid())[1]["state"] == "planned"
+
+
+def test_a_lead_does_not_wait_behind_a_reply_that_is_held(
+    world: World, ana: AgentClient, ivo: AgentClient, thread: dict[str, Any], sales: str, ulid: Ulid
+) -> None:
+    playing(world, four_eyes="always")
+    held = ulid()
+    ivo.reply(thread, "We refund everything.", held)
+    ana.call("POST", f"/api/threads/{thread['id']}/assign", {"agent": sub_of(world, ANA)})
+    taken = ana.pull()
+    assert taken
+    ana.reply(taken, "We look into it.", ulid())
+    world.settle()
+    assert world.sent[-1] == "We look into it."
+    assert ana.do("transfer", ana.show(thread)["thread"], inbox="sales")[1]["code"] == "held"
+    assert ana.call("POST", f"/api/threads/{thread['id']}/approve", {"key": held})[0] == 202
+    world.settle()
+    assert world.sent[-1] == "We refund everything."
 
 
 # Prepared answers

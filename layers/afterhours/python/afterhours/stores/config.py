@@ -28,6 +28,10 @@ MAX_ENTRIES = 1_000
 T = TypeVar("T")
 
 
+class NotConfigured(LookupError):
+    """Something names an inbox or a playbook that the configuration does not have: our own trouble."""
+
+
 class AnswerCut(Exception):
     """An answer without what every whole one has: whether there is such a record is not known."""
 
@@ -50,9 +54,25 @@ def inbox(inbox_id: str) -> Inbox | None:
     return _cached("INBOX", inbox_id, lambda item: Inbox.model_validate(_fields(item)))
 
 
+def known_inbox(inbox_id: str) -> Inbox:
+    """The inbox that a thread or an account names. Raises NotConfigured."""
+    found = inbox(inbox_id)
+    if found is None:
+        raise NotConfigured(f"inbox {inbox_id}")
+    return found
+
+
 def playbook(playbook_id: str) -> Playbook | None:
     """The playbook in force: the current version, or the newest before it that can be loaded."""
     return _cached(f"PLAYBOOK#{playbook_id}", "CURRENT", _loadable)
+
+
+def known_playbook(inbox: Inbox) -> Playbook:
+    """The playbook that an inbox names. Raises NotConfigured."""
+    found = playbook(inbox.playbook)
+    if found is None:
+        raise NotConfigured(f"playbook {inbox.playbook}")
+    return found
 
 
 def _loadable(current: Item) -> Playbook:

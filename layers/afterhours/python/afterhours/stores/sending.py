@@ -6,7 +6,8 @@ becomes `unknown` and is not sent again. `not_before` (epoch ms) says when a pla
 
 from dataclasses import dataclass
 
-from afterhours.models import Outcome, Result, SendState, ThreadHead
+from afterhours.models import Inbox, Outcome, Result, SendState, ThreadHead
+from afterhours.stores import config
 from afterhours.stores.dynamo import Item, assignments, expression, to_item
 from afterhours.stores.threads import HEAD, HeadMoved, Threads, open_keys
 
@@ -23,6 +24,8 @@ FAILED_RANK = 9
 TRIES = 8
 _MINE = "#attempt = :attempt AND #reply IN (:claimed, :unknown, :sent)"
 _MINE_AND_OPEN = "#attempt = :attempt AND #reply = :claimed"
+_FAIL = "SET #delivery = :failed, #reply = :refused, #reply_reason = :reason REMOVE #work_pk, #work_sk"
+_NOT_FAILED = "attribute_exists(#pk) AND (attribute_not_exists(#delivery) OR #delivery < :failed)"
 _CLAIM = "SET #reply = :claimed, #attempt = :attempt, #attempt_at = :now"
 # The second half is our own claim whose answer was lost on the way: the SDK has asked again.
 _CLAIMABLE = "(#reply = :planned OR (#reply = :claimed AND #attempt = :attempt))"
@@ -129,15 +132,15 @@ class Sending:
         return self.threads.update(item["pk"], item["sk"], change, when=when, **values) is not None
 
     def record_failed(
-        self, item: Item, attempt: str | None, state: SendState, reason: str, now_ms: int, shards: int
-    ) -> bool:
+        self, item: Item, attempt: str | None, state: SendState, reason: str, now_ms: int
+    ) -> Inbox | None:
         """An agents' reply that did not get through is news like an inbound: the thread is open again.
 
-        `attempt` is None for a reply that nobody claims (dropped, or failed by a late receipt). Returns whether it
-        was still to be recorded.
+        `attempt` is None for a reply that nobody claims (dropped, or failed by a late receipt). The inbox to ring for
+        it; None where there was nothing to record any more.
         """
         write = self.failure(item, attempt, state, reason, now_ms)
-        return self._as_news(item["pk"], item["sk"], write, now_ms, shards)
+        return self._as_news(item["pk"], item["sk"], write, now_ms)
 
     def failure(self, item: Item, attempt: str | None, state: SendState, reason: str, now_ms: int) -> Item:
         """The write that records on a composed text that it did not get through."""
@@ -171,28 +174,28 @@ class Sending:
         )  # fmt: skip
         return merged is not None
 
-    def merge_failure(self, pk: str, sk: str, code: str, now_ms: int, shards: int, *, news: bool) -> bool:
-        """The platform took the text and could not deliver it; failed sticks. `news`: it reopens the thread, if it is
-        an agent's; nothing else is written here then."""
-        change = "SET #delivery = :failed, #reply = :refused, #reply_reason = :reason REMOVE #work_pk, #work_sk"
-        when = "attribute_exists(#pk) AND (attribute_not_exists(#delivery) OR #delivery < :failed)"
-        values: Item = {"failed": FAILED_RANK, "refused": SendState.REFUSED, "reason": code, "agent": "agent"}
-        if not news:
-            when += " AND (attribute_not_exists(#via) OR #via <> :agent)"
-            return self.threads.update(pk, sk, change, when=when, **values) is not None
-        when += " AND #via = :agent"
-        return self._as_news(pk, sk, self.threads.writing(pk, sk, change, when=when, **values), now_ms, shards)
+    def merge_failure(self, pk: str, sk: str, code: str) -> bool:
+        """The platform took a text of automation and could not deliver it; failed sticks."""
+        when = f"{_NOT_FAILED} AND (attribute_not_exists(#via) OR #via <> :agent)"
+        return self.threads.update(pk, sk, _FAIL, when=when, **_failed(code)) is not None
 
-    def _as_news(self, pk: str, sk: str, write: Item, now_ms: int, shards: int) -> bool:
+    def merge_failure_of_agents(self, pk: str, sk: str, code: str, now_ms: int) -> Inbox | None:
+        """The same of an agent's text, which is news: the inbox to ring for it."""
+        write = self.threads.writing(pk, sk, _FAIL, when=f"{_NOT_FAILED} AND #via = :agent", **_failed(code))
+        return self._as_news(pk, sk, write, now_ms)
+
+    def _as_news(self, pk: str, sk: str, write: Item, now_ms: int) -> Inbox | None:
         """One transaction: what happened to the reply, and the thread open with it as its newest event."""
         for _ in range(TRIES):
             head = self.threads.head(pk)
             if head is None:
-                return self._settle(write) is None
+                self._settle(write)
+                return None  # erased meanwhile: there is no thread to open
+            inbox = config.known_inbox(head.inbox)
             change = "SET #status = :open, #last_inbound = :sk, #version = :next"
             values = {"open": "open", "sk": sk, "version": head.version, "next": head.version + 1}
             if head.status != "open":
-                keys = open_keys(pk, head.inbox, shards, head.urgent_at or now_ms, now_ms)
+                keys = open_keys(pk, inbox.id, inbox.shards, head.urgent_at or now_ms, now_ms)
                 change += ", #work_pk = :work_pk, #work_sk = :work_sk, #opened_at = :now"
                 change += ", #due_at = if_not_exists(#due_at, :now), #urgent_at = if_not_exists(#urgent_at, :now)"
                 values |= {**keys, "now": now_ms}
@@ -201,7 +204,7 @@ class Sending:
             news = self.threads.writing(pk, HEAD, change, when="#version = :version", **values)
             codes = self.threads.transact(write, news)
             if codes is None or codes[0] == "ConditionalCheckFailed":
-                return codes is None
+                return inbox if codes is None else None
         raise HeadMoved
 
     def _settle(self, *writes: Item) -> list[str] | None:
@@ -211,6 +214,10 @@ class Sending:
             if codes is None or "ConditionalCheckFailed" in codes:
                 return codes
         raise HeadMoved
+
+
+def _failed(code: str) -> Item:
+    return {"failed": FAILED_RANK, "refused": SendState.REFUSED, "reason": code, "agent": "agent"}
 
 
 def unsettled_values(item: Item, next_check: int) -> Item:
