@@ -7,12 +7,14 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
-from afterhours import channels, settings
+from afterhours import channels, graphemes, settings
+from afterhours.channels.contract import Channel
 from afterhours.models import Agent, Inbox, ThreadHead
 from afterhours.stores import config
 from afterhours.stores.threads import Threads, Tombstone, pk_of, ulid_ms
 
 KEY_DRIFT_MS = 5 * 60_000
+PARTS = 5  # messages that one composed text may become
 LEADING = {"lead", "admin"}
 # With U+FFFD, which stands where the reader of the body, or the gateway, met what is no character.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
@@ -147,6 +149,7 @@ def reply_terms(pk: str, head: ThreadHead, now_ms: int) -> dict[str, Any]:
     return {
         "limit": channel.TEXT_LIMIT,
         "unit": channel.TEXT_UNIT,
+        "parts": _most_parts(channel),
         "until": until,
         "blocked": blocked,
         "allowed": allowed[blocked],
@@ -162,14 +165,24 @@ BLOCKED = {
 }
 
 
-def check_reply(pk: str, head: ThreadHead, *, text: str, now_ms: int) -> None:
-    """Refuse at once what the worker or the platform would refuse later. Raises Problem."""
+def parts_of_reply(pk: str, head: ThreadHead, *, text: str, now_ms: int) -> list[str]:
+    """The text as the messages that it takes on its platform. Raises Problem for what the worker or the platform would
+    refuse later."""
     check_text(text)
     terms = reply_terms(pk, head, now_ms)
-    units = channels.channel(pk.split("#")[1]).text_units(text)
-    if units > terms["limit"]:
-        what = "bytes" if terms["unit"] == "bytes" else "characters"
-        detail = f"The text has {units} of {terms['limit']} {what}; shorten it or send it in parts."
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "too_long", detail)
+    channel = channels.channel(pk.split("#")[1])
     if blocked := terms["blocked"]:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, blocked, BLOCKED[blocked])
+    units, limit, most = channel.text_units(text), terms["limit"], terms["parts"]
+    parts = [text] if units <= limit else graphemes.split(text, limit, channel.text_units)
+    if len(parts) > most:
+        what = "bytes" if terms["unit"] == "bytes" else "characters"
+        full = "" if most == 1 else f", which makes {len(parts)} messages of at most {most}"
+        detail = f"The text has {units} of {limit} {what}{full}; shorten it or send it in parts."
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "too_long", detail)
+    return parts
+
+
+def _most_parts(channel: Channel) -> int:
+    """Where the limit is our own (webchat, mail) or all can read (a comment, a post), a text stays one message."""
+    return 1 if {"public", "in_process", "no_token"} & channel.CAPABILITIES else PARTS

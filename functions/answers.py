@@ -47,10 +47,12 @@ class Contact(Answer):
 
 
 class ReplyTerms(Answer):
-    """Whether a person may write to the customer, until when and how much; `allowed` says what is left where not."""
+    """Whether a person may write to the customer, until when and how much; `allowed` says what is left where not. A
+    text longer than `limit` leaves as up to `parts` messages."""
 
     limit: int
     unit: Literal["code_points", "utf16", "bytes", "weighted"]
+    parts: int
     until: int | None
     blocked: Literal["opted_out", "window_closed", "unsupported"] | None
     allowed: list[Literal["reply", "note", "other_way"]]
@@ -179,11 +181,12 @@ class Lease(Answer):
 
 
 class Taken(Answer):
-    """A composed text and where its sending stands."""
+    """A composed text, where the sending of its first message stands, and how many messages it takes."""
 
     key: str
     state: SendState
     reason: str | None
+    parts: int
     thread: Thread
 
 

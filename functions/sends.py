@@ -89,8 +89,12 @@ def send_reply(item: Item, place: Place, attempt: str, receives: int, *, rung: b
     if outcome.result is Result.NOT_SENT:
         raise RetryLater(wait_s, outcome.reason or "not sent")
     if outcome.result is Result.SENT and item.get("note"):
-        with contextlib.suppress(queues.NotEnqueued):  # the sweeper finds it as well
-            queues.enqueue_outbound(item["pk"], item["note"])
+        _enqueue(item["pk"], item["note"])
+
+
+def _enqueue(pk: str, sk: str) -> None:
+    with contextlib.suppress(queues.NotEnqueued):  # the sweeper finds it as well
+        queues.enqueue_outbound(pk, sk)
 
 
 @cache
@@ -164,8 +168,8 @@ class Composing:
         if (wait := self.item.get("not_before", 0) - self.now_ms) > 0:
             raise RetryLater(wait / 1000, "reply not due")
         before = self.threads.get(self.item["pk"], self.item["after"]) if self.item.get("after") else None
-        on_its_way = before and not SendState(before["reply"]).settled and before["reply"] != SendState.HELD
-        if on_its_way:  # one that is held may never leave: what a lead writes meanwhile does not wait for it
+        # One that is held may never leave: what a lead writes meanwhile does not wait for it.
+        if before and not SendState(before["reply"]).settled and before["reply"] != SendState.HELD:
             raise RetryLater(AFTER_WAIT_S, "an earlier reply is on its way")
 
     def _may_not_ask(self) -> str | None:
@@ -219,8 +223,11 @@ class Composing:
         item = {**self.item, "handle": self.item.get("handle") or self.head.handle}
         outcome = _post(account, item, by_human=self.by_human, outside_window=late)
         self.now_ms = settings.now_ms()
-        if outcome.result is Result.SENT and not self.by_human:
-            self.sending.record_asked(self.item, attempt, outcome, self.now_ms)
+        later = self.item.get("later")
+        if outcome.result is Result.SENT and (later or not self.by_human):
+            self.sending.record_sent(self.item, attempt, outcome, self.now_ms)
+            if later:
+                _enqueue(self.item["pk"], later[0])
         elif outcome.result is Result.SENT:
             self.sending.record_answered(self.item, attempt, outcome, self.now_ms)
         elif outcome.result is Result.NOT_SENT:

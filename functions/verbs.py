@@ -65,7 +65,7 @@ class ResolveBody(FenceBody):
 
 class ReplyBody(ResolveBody):
     key: Key
-    text: str = Field(max_length=20_000)
+    text: str = Field(max_length=50_000)
     answer: str | None = Field(default=None, max_length=40, description="The canned answer that the text came from")
 
 
@@ -138,12 +138,12 @@ def reply(call: Call, asked: ReplyBody) -> Response:
     if item is None:
         text = asked.text.strip()
         access.check_key(asked.key, call.now_ms)
-        access.check_reply(pk, head, text=text, now_ms=call.now_ms)
+        parts = access.parts_of_reply(pk, head, text=text, now_ms=call.now_ms)
         playbook = _playbook(head)
         _check_canned(call, head, playbook, asked.answer)
         held = _needs_approval(call, pk, head, playbook)
         item = call.claims.compose(
-            pk, call.agent.id, asked.fence, asked.key, text, asked.last_inbound, call.now_ms, held=held
+            pk, call.agent.id, asked.fence, asked.key, parts, asked.last_inbound, call.now_ms, held=held
         )
         call.audit("replied", pk, key=asked.key, answer=asked.answer, held=held or None)
         head = call.threads.head(pk) or head
@@ -302,6 +302,7 @@ def reject(call: Call, asked: RejectBody) -> Response:
 
 def _composed(call: Call, pk: str, item: dict[str, Any], head: ThreadHead) -> Response:
     state = {"key": item["sk"].rpartition("#")[2], "state": item["reply"], "reason": item.get("reply_reason")}
+    state["parts"] = 1 + len(item.get("later") or ())
     return answer({**state, "thread": call.shown(pk, head)}, HTTPStatus.ACCEPTED)
 
 

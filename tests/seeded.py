@@ -49,7 +49,7 @@ class Seeded:
         head = claims.claim(seeded.pk, "support", COLLEAGUE, world.now_ms)
         assert head
         claims.compose(
-            seeded.pk, COLLEAGUE, head.fence, seeded.held, "Held.", head.last_inbound, world.now_ms, held=True
+            seeded.pk, COLLEAGUE, head.fence, seeded.held, ["Held."], head.last_inbound, world.now_ms, held=True
         )  # fmt: skip
         [event] = [item["sk"] for item in world.events() if item.get("attachments")]
         seeded.picture = f"attachments/{quote(event, safe='')}/0"

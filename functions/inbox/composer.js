@@ -84,7 +84,7 @@ export class Composer {
 
   draw() {
     const isNote = this.kind === "note";
-    const { limit, unit, until, blocked, allowed = [] } = this.thread.reply ?? {};
+    const { limit, unit, parts = 1, until, blocked, allowed = [] } = this.thread.reply ?? {};
     const isOver = until && until <= Date.now();
     const why = isNote ? null : blocked ?? (isOver ? "window_closed" : null);
     const mayWrite = isNote || (this.isMine && !why);
@@ -103,8 +103,10 @@ export class Composer {
     fill(this.until, !isNote && !why && until ? countdown(until, (left) => `${span(left)} left to write`, { soon: SOON_MS }) : null);
     const most = isNote ? NOTE_LIMIT : limit;
     const length = measured(this.text.value.trim(), isNote ? "code_points" : unit);
-    this.counter.textContent = most ? `${length} / ${most} ${UNIT_WORDS[isNote ? "code_points" : unit] ?? ""}` : `${length}`;
-    const isTooLong = Boolean(most) && length > most;
+    const messages = most && !isNote ? Math.ceil(length / most) : 1;
+    const leaves = messages > 1 && messages <= parts ? `, in ${messages} messages` : "";
+    this.counter.textContent = most ? `${length} / ${most} ${UNIT_WORDS[isNote ? "code_points" : unit] ?? ""}${leaves}` : `${length}`;
+    const isTooLong = Boolean(most) && length > most * (isNote ? 1 : parts);
     this.counter.classList.toggle("late", isTooLong);
     this.text.setAttribute("aria-invalid", String(isTooLong));
     this.go.disabled = this.busy === true || length === 0 || isTooLong;

@@ -279,6 +279,9 @@ def test_the_counter_counts_in_the_platforms_unit_and_stops_what_is_too_long(ope
     assert window.find("button", "Send").is_enabled()
     assert window.page.locator("#counter").text_content() == "4096 / 4096 characters"
     window.write("👩" * 4097)
+    assert window.find("button", "Send").is_enabled()
+    assert window.page.locator("#counter").text_content() == "4097 / 4096 characters, in 2 messages"
+    window.write("👩" * (5 * 4096 + 1))
     assert window.find("button", "Send").is_disabled()
     assert window.page.locator("#text").get_attribute("aria-invalid") == "true"
 

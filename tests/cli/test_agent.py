@@ -202,7 +202,7 @@ def test_a_thread_that_is_not_named_is_the_one_shown_last(api: Answers) -> None:
     assert run("show", THREAD).exit_code == 0
     api.tell(200, {"thread": head(status="resolved")})
     assert run("resolve").stdout == f"{THREAD} is resolved.\n"
-    api.tell(202, {"key": "K", "state": "planned", "thread": head()})
+    api.tell(202, {"key": "K", "state": "planned", "parts": 1, "thread": head()})
     assert run("reply", "last", "Hello").exit_code == 0
     assert api.asked[-1]["path"] == f"/api/threads/{THREAD}/reply"
 
@@ -232,9 +232,10 @@ def test_texts_of_strangers_cannot_steer_the_terminal(api: Answers) -> None:
 
 def test_a_reply_carries_what_the_agent_saw_and_a_fresh_key(api: Answers) -> None:
     pulled(api)
-    api.tell(202, {"key": "K", "state": "planned", "thread": head()})
+    api.tell(202, {"key": "K", "state": "planned", "parts": 2, "thread": head()})
     result = run("reply", THREAD, "Good morning")
     assert result.exit_code == 0, result.stderr
+    assert result.stdout == "Accepted as K: planned, in 2 messages.\n"
     sent = body(api)
     assert {name: sent[name] for name in ("text", "fence", "last_inbound")} == {
         "text": "Good morning",
@@ -247,7 +248,7 @@ def test_a_reply_carries_what_the_agent_saw_and_a_fresh_key(api: Answers) -> Non
 
 def test_a_reply_can_be_read_from_standard_input_and_asked_again_with_its_key(api: Answers) -> None:
     key = new_ulid()
-    api.tell(202, {"key": key, "state": "sent", "thread": head()})
+    api.tell(202, {"key": key, "state": "sent", "parts": 1, "thread": head()})
     arguments = ("--key", key, "--fence", "7", "--last-inbound", "E#2")
     assert run("reply", THREAD, "-", *arguments, stdin="two\nlines").exit_code == 0
     assert body(api) == {"key": key, "text": "two\nlines", "fence": 7, "last_inbound": "E#2"}
@@ -274,7 +275,7 @@ def test_a_text_that_was_refused_is_shown_kept_and_sent_as_it_is(api: Answers) -
     assert "First line\nsecond" in result.stderr
     assert "\x1b" not in result.stderr
     refused = body(api)
-    api.tell(202, {"key": "K", "state": "planned", "thread": head()})
+    api.tell(202, {"key": "K", "state": "planned", "parts": 1, "thread": head()})
     assert run("reply", "last", "--again").exit_code == 0
     assert (body(api)["text"], body(api)["key"] == refused["key"]) == ("First line\nsecond \x1b[2J", False)
     result = run("reply", "last", "--again")
@@ -287,7 +288,7 @@ def test_a_text_that_may_have_been_taken_is_sent_again_with_its_key(api: Answers
     api.tell(status, {"code": "unavailable", "detail": "Out of reach."})
     assert run("reply", "last", "Hello").exit_code == 1
     first = body(api)
-    api.tell(202, {"key": "K", "state": "sent", "thread": head()})
+    api.tell(202, {"key": "K", "state": "sent", "parts": 1, "thread": head()})
     run("reply", "last", "--again")
     assert body(api) == first
 
@@ -299,7 +300,7 @@ def test_a_prepared_answer_and_another_way_are_sent_in_the_words_of_the_thread(a
     api.tell(200, {"language": "en", "answers": prepared})
     assert "--answer hello\n  Good morning.\n--way 1\n  +385 21" in run("answers").stdout
     api.tell(200, {"language": "en", "answers": prepared})
-    api.tell(202, {"key": "K", "state": "held", "thread": head()})
+    api.tell(202, {"key": "K", "state": "held", "parts": 1, "thread": head()})
     result = run("reply", "last", "--answer", "hello", "--way", "1")
     assert "A lead must approve it" in result.stdout
     assert (body(api)["text"], body(api)["answer"]) == ("Good morning.\n+385 21 555 0100", "hello")

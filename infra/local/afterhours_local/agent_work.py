@@ -93,7 +93,8 @@ def reply(
     if api.as_json:
         output.emit(taken)
         return
-    output.say(f"Accepted as {taken['key']}: {taken['state']}.")
+    leaves = f", in {taken['parts']} messages" if taken["parts"] > 1 else ""
+    output.say(f"Accepted as {taken['key']}: {taken['state']}{leaves}.")
     if taken["state"] == "held":
         output.say("A lead must approve it before it is sent.")
 

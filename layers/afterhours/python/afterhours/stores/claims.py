@@ -4,6 +4,7 @@ A claim is a fenced lease: `owner`, `lease_until` (epoch ms), `fence`. A reply c
 refused; the lease itself is not asked for once the text is written (DESIGN 3.3).
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,7 +12,7 @@ from afterhours.models import RatingQuestion, SendState, ThreadHead, ThreadStatu
 from afterhours.stores.dynamo import Item, assignments, expression, to_item
 from afterhours.stores.ratings import Ratings
 from afterhours.stores.sending import FIRST_CHECK_MS, TRIES, unsettled_values
-from afterhours.stores.threads import HEAD, HeadMoved, Threads, expiry, head_of, outbound_key
+from afterhours.stores.threads import HEAD, HeadMoved, Threads, expiry, head_of, later_ulid, outbound_key
 
 LEASE_MS = 120_000
 _THERE = "#inbox = :inbox"  # a thread that was transferred is another inbox's
@@ -126,64 +127,71 @@ class Claims:
         agent: str,
         fence: int,
         ulid: str,
-        text: str,
+        parts: Sequence[str],
         seen: str | None,
         now_ms: int,
         *,
         held: bool = False,
     ) -> Item:
         """Store an agent's reply as `planned`, after the one composed before it; `held` where somebody has to approve
-        it first. Raises StaleFence, HeadMoved.
+        it first. A text in several `parts` is several items, each after the one before; the first names the `later`
+        ones. Gives the first. Raises StaleFence, HeadMoved.
 
         A key that is stored already gives back its item, whatever became of the claim.
         """
-        sk = outbound_key(ulid)
+        keys = [outbound_key(later_ulid(ulid, step)) for step in range(len(parts))]
         for _ in range(TRIES):
-            if stored := self.threads.get(pk, sk):
+            if stored := self.threads.get(pk, keys[0]):
                 return stored
             head = self.threads.head(pk)
             if head is None or (head.owner, head.fence) != (agent, fence):
                 raise StaleFence
-            item = {
-                "pk": pk,
-                "sk": sk,
-                "type": "outbound",
-                "kind": "message",
-                "via": "agent",
-                "inbox": head.inbox,
-                "contact_id": head.contact_id,
-                "owner": agent,
-                "fence": fence,
-                "seen": seen or "",
-                "after": head.last_outbound,
-                "at": now_ms,
-                "reply": SendState.HELD if held else SendState.PLANNED,
-                "reply_text": text,
-                "check_ms": FIRST_CHECK_MS,
-                "ttl": expiry(now_ms),
-            }
-            index = unsettled_values(item, now_ms + FIRST_CHECK_MS)
-            if held:
-                index = {"unsettled": f"HELD#{head.inbox}", "next": f"{now_ms:013d}#{sk}"}
+            common = {"pk": pk, "inbox": head.inbox, "contact_id": head.contact_id, "owner": agent, "fence": fence}
+            common |= {"seen": seen or "", "at": now_ms, "reply": SendState.HELD if held else SendState.PLANNED}
+            items = _items(common, head.last_outbound, dict(zip(keys, parts, strict=True)))
             last_as_read = "#last_outbound = :after" if head.last_outbound else "attribute_not_exists(#last_outbound)"
             codes = self.threads.transact(
-                {
-                    "Put": {
-                        "Item": to_item({**item, "work_pk": index["unsettled"], "work_sk": index["next"]}),
-                        **expression(values={}, ConditionExpression="attribute_not_exists(#pk)"),
-                    }
-                },
+                *(_new(item) for item in items),
                 self.threads.writing(
                     pk, HEAD,
                     "SET #last_outbound = :sk, #human_at = :now, #version = #version + :one",
                     when=f"{_MINE} AND {last_as_read}",
-                    sk=sk, now=now_ms, one=1, agent=agent, fence=fence,
+                    sk=keys[-1], now=now_ms, one=1, agent=agent, fence=fence,
                     **({"after": head.last_outbound} if head.last_outbound else {}),
                 ),
             )  # fmt: skip
             if codes is None:
-                return item
+                return items[0]
         raise HeadMoved
+
+
+def _items(common: Item, before: str | None, parts: Mapping[str, str]) -> list[Item]:
+    """The outbound items of one composed text, by their keys: each after the one before it. What is held waits in its
+    lead's list once, by the first."""
+    keys, at = list(parts), common["at"]
+    items = []
+    for number, (sk, text) in enumerate(parts.items()):
+        item = {
+            **common,
+            "sk": sk,
+            "type": "outbound",
+            "kind": "message",
+            "via": "agent",
+            "after": keys[number - 1] if number else before,
+            "later": keys[number + 1 :] or None,
+            "reply_text": text,
+            "check_ms": FIRST_CHECK_MS,
+            "ttl": expiry(at),
+        }
+        index = unsettled_values(item, at + FIRST_CHECK_MS)
+        if common["reply"] == SendState.HELD:
+            index = {"unsettled": f"HELD#{common['inbox']}", "next": f"{at:013d}#{sk}"} if number == 0 else {}
+        items.append({**item, "work_pk": index.get("unsettled"), "work_sk": index.get("next")})
+    return items
+
+
+def _new(item: Item) -> Item:
+    return {"Put": {"Item": to_item(item), **expression(values={}, ConditionExpression="attribute_not_exists(#pk)")}}
 
 
 def _taking(pk: str, agent: str, now_ms: int) -> Item:

@@ -114,15 +114,21 @@ class Desk:
         )
 
     def approve(self, item: Item, by: str, now_ms: int) -> bool:
-        """A held reply may be sent; False when it is not held any more."""
-        index = unsettled_values(item, now_ms + FIRST_CHECK_MS)
-        planned = self.threads.update(
-            item["pk"], item["sk"],
-            "SET #reply = :planned, #approved_by = :by, #at = :now, #work_pk = :unsettled, #work_sk = :next",
-            when="#reply = :held OR (#reply = :planned AND #approved_by = :by AND #at = :now)",
-            planned=SendState.PLANNED, held=SendState.HELD, by=by, now=now_ms, **index,
-        )  # fmt: skip
-        return planned is not None
+        """A held reply may be sent, with all its parts; False when it is not held any more. Raises HeadMoved."""
+        writes = [
+            self.threads.writing(
+                item["pk"], sk,
+                "SET #reply = :planned, #approved_by = :by, #at = :now, #work_pk = :unsettled, #work_sk = :next",
+                when="#reply = :held OR (#reply = :planned AND #approved_by = :by AND #at = :now)",
+                planned=SendState.PLANNED, held=SendState.HELD, by=by, now=now_ms,
+                **unsettled_values({"sk": sk}, now_ms + FIRST_CHECK_MS),
+            )
+            for sk in (item["sk"], *item.get("later", ()))
+        ]  # fmt: skip
+        codes = self.threads.transact(*writes)
+        if codes and "ConditionalCheckFailed" not in codes:
+            raise HeadMoved
+        return codes is None
 
     def _mine(self, pk: str, agent: str, fence: int) -> ThreadHead:
         head = self.threads.head(pk)

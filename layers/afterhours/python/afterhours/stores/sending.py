@@ -4,6 +4,7 @@
 becomes `unknown` and is not sent again. `not_before` (epoch ms) says when a planned one is due.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from afterhours.models import Inbox, Outcome, Result, SendState, ThreadHead
@@ -116,13 +117,11 @@ class Sending:
             codes = self._settle(write)
         return codes is None
 
-    def record_asked(self, item: Item, attempt: str, outcome: Outcome, now_ms: int) -> bool:
-        """The question for a rating was sent, which changes nothing for the thread."""
+    def record_sent(self, item: Item, attempt: str, outcome: Outcome, now_ms: int) -> bool:
+        """What was sent changes nothing for the thread: a question for a rating, a note, a part that others follow."""
         change, when, values = _outcome(attempt, outcome, now_ms, 0)
-        asked = self.threads.update(
-            item["pk"], item["sk"], change + " REMOVE #work_pk, #work_sk", when=when, **values
-        )  # fmt: skip
-        return asked is not None
+        sent = self.threads.update(item["pk"], item["sk"], change + " REMOVE #work_pk, #work_sk", when=when, **values)
+        return sent is not None
 
     def record_retry(self, item: Item, attempt: str, outcome: Outcome, now_ms: int, not_before: int) -> bool:
         """A composed text was not taken: planned again, watched by the sweeper from then on."""
@@ -136,11 +135,15 @@ class Sending:
     ) -> Inbox | None:
         """An agents' reply that did not get through is news like an inbound: the thread is open again.
 
-        `attempt` is None for a reply that nobody claims (dropped, or failed by a late receipt). The inbox to ring for
-        it; None where there was nothing to record any more.
+        `attempt` is None for a reply that nobody claims (dropped, or failed by a late receipt). Parts that were to
+        follow it do not leave alone. The inbox to ring for it; None where there was nothing to record any more.
         """
         write = self.failure(item, attempt, state, reason, now_ms)
-        return self._as_news(item["pk"], item["sk"], write, now_ms)
+        rest = [
+            self.failure({"pk": item["pk"], "sk": sk}, None, SendState.DROPPED, "earlier_part_failed", now_ms)
+            for sk in item.get("later", ())
+        ]
+        return self._as_news(item["pk"], item["sk"], write, now_ms, rest)
 
     def failure(self, item: Item, attempt: str | None, state: SendState, reason: str, now_ms: int) -> Item:
         """The write that records on a composed text that it did not get through."""
@@ -184,7 +187,7 @@ class Sending:
         write = self.threads.writing(pk, sk, _FAIL, when=f"{_NOT_FAILED} AND #via = :agent", **_failed(code))
         return self._as_news(pk, sk, write, now_ms)
 
-    def _as_news(self, pk: str, sk: str, write: Item, now_ms: int) -> Inbox | None:
+    def _as_news(self, pk: str, sk: str, write: Item, now_ms: int, also: Sequence[Item] = ()) -> Inbox | None:
         """One transaction: what happened to the reply, and the thread open with it as its newest event."""
         for _ in range(TRIES):
             head = self.threads.head(pk)
@@ -202,7 +205,7 @@ class Sending:
             if head.status == "resolved":
                 change += " REMOVE #agenda_pk, #agenda_sk"
             news = self.threads.writing(pk, HEAD, change, when="#version = :version", **values)
-            codes = self.threads.transact(write, news)
+            codes = self.threads.transact(write, news, *also)
             if codes is None or codes[0] == "ConditionalCheckFailed":
                 return inbox if codes is None else None
         raise HeadMoved
