@@ -55,6 +55,10 @@ def test_a_customer_writes_an_agent_answers_and_ctrl_c_drains(running: tuple[Any
     assert [entry["by"] for entry in pulled["timeline"]] == ["contact", "auto"]
     assert pulled["thread"]["handoff"]
     assert command("agent", "reply", pulled["thread"]["id"], "Good morning")["state"] == "planned"
+    assert command("events", "say", "--channel", "webchat", "A room for tonight?")["status"] == 202
+    assert command("agent", "pull", "--wait", "5")["thread"]["channel"] == "webchat"
+    unknown = CliRunner().invoke(app, ["events", "say", "--channel", "pigeon", "Coo"])
+    assert (unknown.exit_code, "--channel pigeon: has no account here; one of email, " in unknown.stderr) == (2, True)
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 0, stderr

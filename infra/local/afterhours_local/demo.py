@@ -29,6 +29,7 @@ from afterhours_local.output import plain
 from afterhours_local.platforms.graph_webhooks import sign
 from afterhours_local.sandbox import Sandbox
 from afterhours_local.stack import LocalStack
+from afterhours_local.visitor import Visitor
 
 EVENTS = sandbox.ROOT / "events" / "demo"
 ZONE = ZoneInfo("Europe/Zagreb")
@@ -39,6 +40,7 @@ QUESTION = "Can I bring my dog?"
 CONTACTS = {
     "telegram": "5551234", "x": "7001", "x_posts": "7002", "linkedin": "yrZCpj2Z12", "email": "petra@customer.example",
 }  # fmt: skip
+PLAYED = {"whatsapp", "messenger"}  # before
 ANSWER = "Good morning! Yes, we have a guarded parking lot, free for guests. Shall I keep a place for you? Ana"
 
 
@@ -96,18 +98,30 @@ class Demo:
         """The same question on every other channel of the sample configuration."""
         self.headline(SATURDAY, "the same question on every other channel")
         for account in self.sandbox.config.accounts:
+            if account.channel in PLAYED:
+                continue
             channel, contact = account.channel, CONTACTS.get(account.channel, f"guest-{account.channel}")
             if platform := self.sandbox.others.get(account.source):
                 status = platform.say(channel, account.id, contact, QUESTION, name="Petra Novak").status
             elif channel in channels.DIRECT:
                 status = self.sandbox.graph.comment(channel, account.id, "1784140000000777", QUESTION).status
-            elif channel == "instagram":
-                status = self.sandbox.graph.say(channel, account.id, "1784140000000777", QUESTION).status
-            else:
+            elif channel == "webchat":
+                self.visit(account.id)
                 continue
+            else:
+                status = self.sandbox.graph.say(channel, account.id, "1784140000000777", QUESTION).status
             self.settle()
-            self.tell(f"{channel.replace('_', ' ')}: a question", came_in=f"POST /hook/{account.source}/… → {status}")
+            way = "SES → S3 and SNS" if channel == "email" else f"POST /hook/{account.source}/…"
+            self.tell(f"{channel.replace('_', ' ')}: a question", came_in=f"{way} → {status}")
         self.receipts("their echoes and receipts")
+
+    def visit(self, site: str) -> None:
+        """Somebody asks on our own site, and the page polls for the answer."""
+        visitor = Visitor(f"{self.stack.url}/webchat/{site}")
+        status = visitor.say(QUESTION, now_ms=self.stack.clock.now_ms())
+        self.settle()
+        answers = [{"to": "the visitor", "channel": "webchat", "text": answer["text"]} for answer in visitor.read()]
+        self.tell("webchat: a question", came_in=f"POST /webchat/{site}/messages → {status}", polled=answers)
 
     def new_sends(self) -> list[dict[str, str]]:
         """What the fake platforms took since the last look."""
@@ -162,12 +176,12 @@ class Demo:
         self.steps.append({"at": at.isoformat(), "title": text})
         self.console.rule(f"{at:%A %d %B %Y, %H:%M} in Zagreb: {text}", align="left")
 
-    def tell(self, title: str, *, came_in: str) -> None:
-        """A step: what came in, what was decided, what reached the fake platforms."""
+    def tell(self, title: str, *, came_in: str, polled: Sequence[dict[str, str]] = ()) -> None:
+        """A step: what came in, what was decided, what reached the fake platforms, or a page that polls."""
         decided = [item for item in self.stored() if item["sk"] not in self.seen]
         self.seen |= {item["sk"] for item in decided}
         decisions = [_decision(item) for item in decided]
-        received = self.new_sends()
+        received = [*self.new_sends(), *polled]
         self.steps.append({"title": title, "came_in": came_in, "decided": decisions, "platform_received": received})
         self.console.print(f"\n[bold]{escape(title)}[/]  [dim]{escape(came_in)}[/]")
         for decision in decisions:

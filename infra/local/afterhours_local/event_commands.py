@@ -116,16 +116,19 @@ def send(
 @app.command(epilog='Example: afterhours events say --channel whatsapp "Do you have a room for tonight?"')
 def say(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What the customer writes.")],
-    channel: Annotated[str, typer.Option("--channel", "-c", help="whatsapp, messenger or instagram.")] = "whatsapp",
+    channel: Annotated[str, typer.Option("--channel", "-c", help="Any that an account is for.")] = "whatsapp",
     account: Annotated[str, typer.Option("--account", help="Our account; else the first of the channel.")] = "",
     contact: Annotated[str, typer.Option("--contact", help="The customer's id: digits.")] = "385911234567",
     name: Annotated[str, typer.Option("--name", help="The customer's name.")] = "Marija",
     as_json: JsonOption = False,
 ) -> None:
-    """Play a customer of the running `afterhours run`: the fake platform signs and delivers the message."""
+    """Play a customer of the running `afterhours run`: the fake platform signs and delivers the message.
+
+    On webchat a new visitor of the site writes; --contact and --name are not for those.
+    """
     import requests
 
-    from afterhours_local import session, web
+    from afterhours_local import session
 
     try:
         running = session.read()
@@ -134,20 +137,38 @@ def say(
     if running is None:
         output.stop("no local stack is up: start `afterhours run` first", code=1)
     account = account or running.accounts.get(channel, "")
+    if not account:
+        output.stop(f"--channel {channel}: has no account here; one of {', '.join(sorted(running.accounts))}")
     wish = {"channel": channel, "account": account, "contact": contact, "text": text, "name": name}
+    url = running.url if channel == "webchat" else running.platforms_url
     try:
-        with web.opened(running.platforms_url) as http:
-            answer = http.post(f"{running.platforms_url}/_fake/say", json=wish, timeout=web.TIMEOUT_S)
-        said = answer.json()
+        said = _visit(f"{url}/webchat/{account}", text) if channel == "webchat" else _have_said(url, wish)
     except (requests.RequestException, ValueError) as error:
-        output.stop(f"{running.platforms_url}: no answer ({type(error).__name__})", code=1)
-    if answer.status_code != 200:
-        output.stop(output.plain(f"refused: {said.get('error', answer.status_code)}"))
+        output.stop(f"{url}: no answer ({type(error).__name__})", code=1)
     if as_json:
         output.emit(said)
     else:
         output.say(f"{said['message_id']} delivered: the webhook answered {said['status']}.")
-    raise typer.Exit(0 if said["status"] == 200 else 1)
+    raise typer.Exit(0 if said["status"] in (200, 202) else 1)
+
+
+def _visit(site: str, text: str) -> dict[str, Any]:
+    from afterhours_local.visitor import Visitor
+
+    visitor = Visitor(site)
+    return {"status": visitor.say(text), "message_id": visitor.message_id}
+
+
+def _have_said(url: str, wish: dict[str, str]) -> dict[str, Any]:
+    """The fake platform's word on what it delivered."""
+    from afterhours_local import web
+
+    with web.opened(url) as http:
+        answer = http.post(f"{url}/_fake/say", json=wish, timeout=web.TIMEOUT_S)
+    said: dict[str, Any] = answer.json()
+    if answer.status_code != 200:
+        output.stop(output.plain(f"refused: {said.get('error', answer.status_code)}"))
+    return said
 
 
 def row(event: "Event") -> dict[str, Any]:
