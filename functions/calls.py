@@ -14,9 +14,10 @@ from afterhours.counts import count
 from afterhours.models import Agent, Inbox, ThreadHead
 from afterhours.stores import queues, records
 from afterhours.stores.claims import Claims
-from afterhours.stores.threads import Threads, thread_name
+from afterhours.stores.threads import HeadMoved, Threads, thread_name
 from afterhours.timeline import shown
 from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, Field
 
 logger = Logger(service="agent_api")
@@ -74,10 +75,15 @@ class Call(NamedTuple):
             raise Problem(HTTPStatus.BAD_REQUEST, "bad_request", detail) from error
 
     def audit(self, verb: str, pk: str, **detail: Any) -> None:
-        """Write down who did what: a log line, and an item beside the thread's events."""
+        """Write down who did what: a log line, and an item beside the thread's events. It is done: what keeps the item
+        from being written is no reason to tell the agent otherwise."""
         logger.info(verb, extra={"agent": self.agent.id, "thread_id": thread_name(pk)})
         count("agent_api", verb.title().replace("_", ""))
-        records.audit(self.threads, pk, verb, self.agent.id, self.now_ms, **detail)
+        try:
+            records.audit(self.threads, pk, verb, self.agent.id, self.now_ms, **detail)
+        except (HeadMoved, BotoCoreError, ClientError):
+            logger.exception("audit item lost", extra={"agent": self.agent.id, "thread_id": thread_name(pk), **detail})
+            count("agent_api", "AuditLost")
 
     def shown(self, pk: str, head: ThreadHead) -> dict[str, Any]:
         return shown(thread_name(pk), head, reply=access.reply_terms(pk, head, self.now_ms))

@@ -7,7 +7,8 @@ import pytest
 from afterhours.playbook import Playbook
 from afterhours.stores import config
 from afterhours.stores.dynamo import to_item
-from counting import asked_twice, meanwhile
+from botocore.exceptions import ClientError
+from counting import asked_twice, failing, meanwhile
 from world import ANA, IVO, OPEN, PETRA, AgentClient, Ulid, World
 
 HOUR_S = 3600
@@ -69,6 +70,22 @@ def view(agent: AgentClient, name: str, inbox: str = "support") -> list[str]:
 
 
 # Notes and tags
+
+
+def test_what_was_done_is_done_though_its_audit_item_was_lost(
+    ivo: AgentClient,
+    thread: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    slow_down = ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "TransactWriteItems")
+    capsys.readouterr()
+    with failing("dynamodb.TransactWriteItems", lambda: slow_down):
+        status, answer = ivo.do("release", thread)
+    assert (status, answer["thread"]["owner"]) == (200, None)
+    assert '"AuditLost":[1.0]' in capsys.readouterr().out
+    assert "audit item lost" in caplog.messages
+    assert [each["verb"] for each in ivo.show(thread)["history"]] == ["pulled"]
 
 
 def test_a_note_is_for_colleagues_and_never_leaves(
