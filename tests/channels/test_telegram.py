@@ -124,10 +124,11 @@ READ: dict[str, dict[str, Any]] = {
         "kind": "system", "subkind": "migrate_from_chat_id", "message_id": "1", **IN_GROUP,
         "contact_ids": (GROUP, "-4200000009")},
     "from-a-bot": {"kind": "ignored", "text": "I am a bot", "message_id": "42", **IN_GROUP, "sender_id": "555"},
-    "business-text": {"kind": "message", "text": "Imate li sobu?", "message_id": "601", **BIZ},
+    "business-text": {"kind": "message", "text": "Imate li sobu?", "message_id": "601", **BIZ,
+        "contact_ids": (f"business:{MARTA}",)},
     "business-owner-writes": {
         "kind": "echo", "is_echo": True, "text": "Imamo, javit ću se.", "message_id": "602", "sender_id": OWNER,
-        "locale": None},
+        "locale": None, "contact_ids": (f"business:{MARTA}",)},
     "business-connection": {"kind": "account", "subkind": "business_connection", **BIZ, **NOBODY},
     "channel-post": {"kind": "ignored", "subkind": "channel_post", **NOBODY, **NO_TIME},
     "without-sender": {
@@ -159,8 +160,8 @@ def test_every_sample_is_read_here() -> None:
 def test_messages_deleted_together_are_an_event_each() -> None:
     events = read("business-deleted")
     assert [(event.kind, event.target_id, event.contact_ids) for event in events] == [
-        (Kind.MESSAGE_DELETED, "601", (MARTA,)),
-        (Kind.MESSAGE_DELETED, "602", (MARTA,)),
+        (Kind.MESSAGE_DELETED, "601", (f"business:{MARTA}",)),
+        (Kind.MESSAGE_DELETED, "602", (f"business:{MARTA}",)),
     ]
     assert len({event.event_id for event in events}) == 2
 

@@ -1,6 +1,7 @@
 """Telegram: a customer writes to the bot, in a business chat, in a group; taps, blocks, and what comes of it."""
 
 import pytest
+from afterhours.channels.telegram import IN_BUSINESS
 from afterhours_local.http_event import HttpRequest
 from afterhours_local.platforms.spoilt import Spoilt
 from afterhours_local.platforms.telegram import FakeTelegram, Trouble
@@ -26,6 +27,10 @@ def say(world: World, telegram: FakeTelegram, text: str, **how: bool) -> str:
 
 def pk(world: World, contact: str = MARIJA) -> str:
     return world.pk(contact, "telegram")
+
+
+def business(world: World) -> str:
+    return pk(world, f"{IN_BUSINESS}{MARIJA}")
 
 
 def texts(telegram: FakeTelegram) -> list[str]:
@@ -92,13 +97,13 @@ def test_a_business_chat_is_answered_over_its_connection(world: World, telegram:
     assert len(telegram.sent) == 1
     assert telegram.deliver_pending() == 1  # our own text comes back as if the owner had written it
     world.stack.drain()
-    assert [event["type"] for event in world.events(pk(world))] == ["inbound"]
+    assert [event["type"] for event in world.events(business(world))] == ["inbound"]
     ana = world.agent()
     thread = ana.pull()
     assert thread
     ana.reply(thread, "Ana here.", ulid())
     world.stack.drain()
-    assert world.replies(pk(world)) == ["sent", "sent"]
+    assert world.replies(business(world)) == ["sent", "sent"]
 
 
 def test_what_the_owner_writes_by_hand_silences_automation(world: World, telegram: FakeTelegram) -> None:
@@ -106,10 +111,27 @@ def test_what_the_owner_writes_by_hand_silences_automation(world: World, telegra
     world.stack.drain()
     say(world, telegram, "Thank you", business=True)
     assert telegram.sent == []
-    assert {(event["type"], event["reason"]) for event in world.events(pk(world))} == {
+    assert {(event["type"], event["reason"]) for event in world.events(business(world))} == {
         ("echo", "human_in_app"),
         ("inbound", "human_spoke"),
     }
+
+
+def test_who_talks_to_the_bot_and_to_the_business_has_two_threads(
+    world: World, telegram: FakeTelegram, ulid: Ulid
+) -> None:
+    say(world, telegram, "I want a person")
+    say(world, telegram, "I want a person here too", business=True)
+    ana = world.agent()
+    for answer in ("To the bot's chat.", "To the owner's chat."):
+        thread = ana.pull()
+        assert thread
+        ana.reply(thread, answer, ulid())
+    world.stack.drain()
+    assert texts(telegram)[2:] == ["To the bot's chat.", "To the owner's chat."]
+    assert telegram.deliver_pending() == 2, "of the owner's chat alone: the automatic reply and the agent's"
+    world.stack.drain()
+    assert (world.replies(pk(world)), world.replies(business(world))) == (["sent", "sent"], ["sent", "sent"])
 
 
 def test_a_group_is_stored_and_never_answered_and_a_bot_not_even_stored(world: World, telegram: FakeTelegram) -> None:
@@ -157,7 +179,8 @@ def test_deleted_business_messages_lose_their_words(world: World, telegram: Fake
     gone = {"chat": chat, "message_ids": [int(first), int(second)]}
     telegram.deliver(BOT, {"deleted_business_messages": {"business_connection_id": "bizconn_jadran-bot", **gone}})
     world.stack.drain()
-    assert not [event for event in world.events(pk(world)) if event.get("text")]
+    stored = world.events(business(world))
+    assert [bool(event.get("text")) for event in stored if event["type"] == "inbound"] == [False, False]
 
 
 def test_what_the_customer_sent_can_be_fetched(world: World, telegram: FakeTelegram) -> None:

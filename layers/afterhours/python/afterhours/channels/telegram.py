@@ -23,6 +23,8 @@ WINDOW: timedelta | None = None  # who has started the bot may be written to unt
 HUMAN_WINDOW: timedelta | None = None
 CAPABILITIES = frozenset({"quick_replies", "attachments", "acknowledge"})
 
+# How a contact is called in a chat of the connected account: who also talks to the bot itself has two chats there.
+IN_BUSINESS = "business:"
 ACKNOWLEDGE_LIMITS = Limits(connect_s=1.0, total_s=2.0, answer_bytes=4_096)
 
 _MAX_CALLBACK_BYTES = 64
@@ -40,6 +42,7 @@ _SERVICE = {
     *("forum_topic_created", "forum_topic_edited", "forum_topic_closed", "forum_topic_reopened"),
 }
 _POSTS = ("channel_post", "edited_channel_post")
+_BUSINESS = ("business_message", "edited_business_message", DELETED)
 _GONE = {"kicked", "left"}
 
 Fields = dict[str, Any]  # arguments of Event
@@ -62,6 +65,8 @@ def normalise(piece: Piece) -> Event:
         fields = {"kind": Kind.IGNORED if other in _POSTS else Kind.UNKNOWN, "subkind": other}
     if fields.pop("is_bot", False):
         fields["kind"] = Kind.IGNORED  # answering one would go on for ever
+    if name in _BUSINESS or fields.get("handle"):
+        fields["contact_ids"] = tuple(f"{IN_BUSINESS}{contact}" for contact in fields.get("contact_ids", ()))
     identity = (name or "", fields.get("message_id") or fields.get("target_id") or "")
     # Numbers start anew after a quiet week, so one alone is no key.
     return Event(channel=CHANNEL, event_id=event_key(CHANNEL, number, *identity), **fields)
@@ -252,7 +257,7 @@ def send(account: Account, token: str, outgoing: Outgoing, *, limits: Limits = L
     """Post once; once more to the id that a refusal names, where a group has become a supergroup."""
     if refused := graph.refusal(outgoing.text, text_units(outgoing.text), TEXT_LIMIT):
         return refused
-    if not _CHAT_ID.fullmatch(outgoing.to):
+    if not _CHAT_ID.fullmatch(outgoing.to.removeprefix(IN_BUSINESS)):
         return Outcome(result=Result.REFUSED, reason="contact_unknown")
     request = _request(outgoing)
     said = telegram_api.call(account, token, "sendMessage", request, limits)
@@ -263,7 +268,7 @@ def send(account: Account, token: str, outgoing: Outgoing, *, limits: Limits = L
 
 def _request(outgoing: Outgoing) -> dict[str, Any]:
     request: dict[str, Any] = {
-        "chat_id": int(outgoing.to),
+        "chat_id": int(outgoing.to.removeprefix(IN_BUSINESS)),
         "text": outgoing.text,
         "link_preview_options": {"is_disabled": True},
     }
