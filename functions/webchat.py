@@ -4,9 +4,10 @@ POST /webchat/{site}/session    {"user_token"?, "locale"?} -> 201 {"visitor_id",
 POST /webchat/{site}/messages   Bearer session, {"client_message_id","text","type"?,"sent_at"?,"quick_reply_id"?}
                                 -> 202 {"message_id","poll_after_s"}; a copy gets the same answer and is dropped by the
                                 worker, also one with another text: nothing is read here, so there is no 409
-GET  /webchat/{site}/messages   Bearer session, ?after=<cursor> -> 200 {"messages","cursor","poll_after_s"}; pages
-                                overlap, the page knows what it has by id; a new "session" comes along when half of
-                                it is over
+GET  /webchat/{site}/messages   Bearer session, ?after=<cursor> -> 200 {"messages","cursor","poll_after_s"}, a message
+                                being {"id","at","from","text","quick_replies": [{"id","title"}]}; pages overlap, the
+                                page knows what it has by id; a new "session" comes along when half of it is over.
+                                A tapped button is a message with its title as text and its id as quick_reply_id
 """
 
 import json
@@ -245,6 +246,7 @@ def _reply(item: Mapping[str, Any]) -> dict[str, Any] | None:
         "at": item["reply_at"],
         "from": "auto" if automatic else "agent",
         "text": item["reply_text"],
+        "quick_replies": item.get("quick_replies", []),
     }
 
 

@@ -506,8 +506,8 @@ def test_a_visitor_reads_automatic_and_agents_replies_in_the_order_they_were_sen
     with counted() as calls:
         answer = chat.read()
     assert answer["messages"] == [
-        {"id": f"{1:026d}-auto", "at": sent[0], "from": "auto", "text": "Da."},
-        {"id": f"{2:026d}", "at": sent[1], "from": "agent", "text": "Bok, ovdje Iva."},
+        {"id": f"{1:026d}-auto", "at": sent[0], "from": "auto", "text": "Da.", "quick_replies": []},
+        {"id": f"{2:026d}", "at": sent[1], "from": "agent", "text": "Bok, ovdje Iva.", "quick_replies": []},
     ]
     assert answer["cursor"] == str(sent[1])
     assert calls["dynamodb.Query"] == 1

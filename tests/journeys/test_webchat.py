@@ -44,3 +44,16 @@ def test_a_visitor_is_answered_at_once_and_by_a_person_later(world: World, ulid:
     new = [entry["text"] for entry in later["messages"] if entry["id"] not in known]
     assert new == ["Yes, a double room with a view."], "pages overlap; the page knows what it has by id"
     assert world.sent == [], "nothing left this stack"
+
+
+def test_a_visitor_taps_a_suggestion_and_is_answered(world: World, ulid: Callable[[], str]) -> None:
+    session = call(world, "POST", "/session", body={})["session"]
+    call(world, "POST", "/messages", session, {"client_message_id": ulid(), "text": "How much is parking for a dog?"})
+    [asked] = call(world, "GET", "/messages", session)["messages"]
+    assert [set(button) for button in asked["quick_replies"]] == [{"id", "title"}] * len(asked["quick_replies"])
+    button = next(each for each in asked["quick_replies"] if each["id"] == "faq:pets")
+    tap = {"client_message_id": ulid(), "text": button["title"], "quick_reply_id": button["id"]}
+    call(world, "POST", "/messages", session, tap)
+    [answer] = [each for each in call(world, "GET", "/messages", session)["messages"] if each["id"] != asked["id"]]
+    assert "Small pets are welcome" in answer["text"]
+    assert answer["quick_replies"] == []

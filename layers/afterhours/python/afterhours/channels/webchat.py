@@ -13,7 +13,7 @@ TEXT_LIMIT = 4000
 TEXT_UNIT = "code_points"
 WINDOW = None
 HUMAN_WINDOW = None
-CAPABILITIES = frozenset({"in_process"})  # no platform, no token
+CAPABILITIES = frozenset({"in_process", "quick_replies"})  # no platform, no token; the page shows the buttons
 
 
 def normalise(piece: Piece) -> Event:
