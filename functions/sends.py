@@ -42,8 +42,6 @@ RENEWAL_S = 60  # until the sweeper has been round
 LAST_WAIT_BY_VISIBILITY = 7  # of the queue's ten; after that the sweeper brings a composed message back
 COMPOSED_STALE_MS = 24 * 3_600_000
 
-TOKENLESS = {"in_process", "no_token"}
-
 
 class RetryLater(Exception):
     """Not now: make the message visible again after so many seconds."""
@@ -264,8 +262,8 @@ def _post(account: Account, item: Item, *, by_human: bool, outside_window: bool)
     """Post once, whatever comes of it; the platform's trouble is an outcome, not an exception."""
     channel, holder = channels.channel(account.channel), channels.token_holder(account.channel)
     try:
-        tokenless = TOKENLESS & channel.CAPABILITIES or channels.only_at_once(account)
-        token = "" if tokenless else secrets.token(holder, account.id)
+        needs_one = channels.sends_with_a_token(account.channel) and not channels.only_at_once(account)
+        token = secrets.token(holder, account.id) if needs_one else ""
     except secrets.SecretsUnavailable:
         return Outcome(result=Result.NOT_SENT, reason="secrets_unavailable")
     if token is None:

@@ -14,7 +14,7 @@ logger = Logger(service="webhook")
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> Response:
-    return receiving.respond(logger, event, channels.SOURCES.keys() - channels.ANSWERED_AT_ONCE, _receive)
+    return receiving.respond(logger, event, set(channels.SOURCES) - channels.ANSWERED_AT_ONCE, _receive)
 
 
 def _receive(hook: Hook, credentials: Credentials) -> Response:

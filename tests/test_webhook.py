@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import webhook
-from afterhours.channels import meta
+from afterhours.channels import meta_source
 from backend import Backend, Clock
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from counting import answered, counted, failing
@@ -58,7 +58,7 @@ def digest(body: bytes, key: str = SECRET, method: str = "sha256") -> str:
 
 
 def post(body: bytes = BODY, *, secret: str = SECRET, app: str = "main", as_base64: bool = False) -> Event:
-    headers = {"content-type": "application/json", **meta.sign(body, secret)}
+    headers = {"content-type": "application/json", **meta_source.sign(body, secret)}
     path = {"source": "meta", "app": app}
     return request("POST", ROUTE, path, headers=headers, body=body, as_base64=as_base64)
 

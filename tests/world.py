@@ -25,19 +25,6 @@ from declared import undeclared
 WHATSAPP, MESSENGER, INSTAGRAM = "106540352242922", "1234567890", "17841400000000001"
 ACCOUNTS = {"whatsapp": WHATSAPP, "messenger": MESSENGER, "instagram": INSTAGRAM}
 COMMENTS = {"facebook_comments": MESSENGER, "instagram_comments": INSTAGRAM}
-OTHERS = {
-    "telegram": "jadran-bot",
-    "line": "jadran-line",
-    "mentions": "jadran-listening",
-    "email": "support@hotel-jadran.example",
-    "viber": "jadran-viber",
-    "wechat": "jadran-wechat",
-    "x": "1983000000000000001",
-    "x_posts": "1983000000000000001",
-    "tiktok": "jadran-openid",
-    "tiktok_comments": "jadran-openid",
-    "linkedin": "2414183",
-}  # whose platforms are in sandbox.others
 OPEN = datetime(2026, 11, 11, 10, 0, tzinfo=UTC)  # a Wednesday, 11:00 in Zagreb
 SATURDAY_NIGHT = datetime(2026, 11, 15, 1, 30, tzinfo=UTC)  # Sunday 02:30 in Zagreb, closed until Monday 08:00
 PASSWORD = "Journeys-2026-only-here"
@@ -159,9 +146,8 @@ class World:
     def pk(self, contact: str = PETRA, channel: str = "whatsapp") -> str:
         name = f"/{self.stack.stack_name}/pepper"
         answer = self.stack.clients.ssm.get_parameter(Name=name, WithDecryption=True)
-        return thread_key(
-            bytes.fromhex(answer["Parameter"]["Value"]), channel, (ACCOUNTS | COMMENTS | OTHERS)[channel], contact
-        )
+        account = next(each.id for each in self.sandbox.config.accounts if each.channel == channel)
+        return thread_key(bytes.fromhex(answer["Parameter"]["Value"]), channel, account, contact)
 
     def name(self, contact: str = PETRA, channel: str = "whatsapp") -> str:
         """The thread's name in URLs."""

@@ -8,10 +8,9 @@ from typing import Any
 import faulty_server
 import pytest
 from afterhours import channels
-from afterhours.channels import ses
+from afterhours.channels import SOURCE_OF, ses
 from afterhours.channels.contract import MalformedPayload, Piece, Request
 from afterhours.models import Account, Event, Kind, Outcome, Outgoing, Result
-from afterhours_local.config_entries import SOURCE_OF
 from backend import Clock
 from channels.facts import CHANNELS, OF_NO_WEBHOOK, SOURCES, bodies, body, encoded
 from faulty_server import FaultyServer, answer
@@ -48,7 +47,6 @@ def _here(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_every_source_and_channel_has_its_facts() -> None:
     assert set(channels.SOURCES) == set(SOURCES)
     assert set(channels.CHANNELS) == set(CHANNELS)
-    assert set(channels.CHANNELS) == set(SOURCE_OF)
 
 
 # --- signatures
@@ -290,7 +288,6 @@ def test_what_we_said_ourselves_is_an_echo(name: str) -> None:
 @each_channel
 def test_the_constants_of_a_channel_are_all_there_and_sane(name: str) -> None:
     channel = channels.channel(name)
-    assert SOURCE_OF[name] == channel.SOURCE
     assert isinstance(channel.ONE_ACCOUNT, bool)
     assert channel.TEXT_LIMIT > 0
     assert channel.TEXT_UNIT in UNITS

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from afterhours import channels
-from afterhours.channels import meta, untrusted
+from afterhours.channels import meta_source, untrusted
 from afterhours.channels.calling_codes import language_of
 from afterhours.channels.contract import MalformedPayload
 from afterhours.models import Event, Kind
@@ -215,8 +215,8 @@ def body_of(sample: str) -> bytes:
 
 
 def events_of(body: bytes) -> list[Event]:
-    pieces = meta.split(body)
-    return [channels.channel(meta.channel_of(piece)).normalise(piece) for piece in pieces]
+    pieces = meta_source.split(body)
+    return [channels.channel(meta_source.channel_of(piece)).normalise(piece) for piece in pieces]
 
 
 def event_of(sample: str) -> Event:
@@ -333,8 +333,8 @@ def test_what_our_own_account_said_is_never_a_customers() -> None:
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_a_sample_with_any_part_missing_or_of_another_type_is_still_read(sample: str) -> None:
     for body in spoilt(json.loads(body_of(sample))):
-        for piece in meta.split(json.dumps(body).encode("ascii")):
-            channel = meta.channel_of(piece)
+        for piece in meta_source.split(json.dumps(body).encode("ascii")):
+            channel = meta_source.channel_of(piece)
             if channel:
                 assert channels.channel(channel).normalise(piece).channel == channel
 

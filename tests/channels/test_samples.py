@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from afterhours import channels
-from afterhours.channels import meta
+from afterhours.channels import meta_source
 from afterhours.channels.contract import Request
 from afterhours.models import Event, Kind
 
@@ -34,9 +34,9 @@ needs_samples = pytest.mark.skipif(not BODIES, reason=f"no samples in {SAMPLES}"
 
 
 def _events(body: bytes) -> Iterator[Event]:
-    for piece in meta.split(body):
+    for piece in meta_source.split(body):
         # Objects that no channel reads are quarantined by the worker; any reader of changes says what they are.
-        yield channels.channel(meta.channel_of(piece) or "facebook_comments").normalise(piece)
+        yield channels.channel(meta_source.channel_of(piece) or "facebook_comments").normalise(piece)
 
 
 def _seen(event: Event) -> dict[str, Any]:
@@ -79,8 +79,8 @@ def test_a_sample_is_read_as_its_index_says(entry: dict[str, Any]) -> None:
 @needs_samples
 @pytest.mark.parametrize("entry", BODIES, ids=lambda entry: entry["file"])
 def test_every_piece_of_a_sample_is_a_delivery_of_that_one_event(entry: dict[str, Any]) -> None:
-    for piece in meta.split((SAMPLES / entry["file"]).read_bytes()):
-        assert meta.split(json.dumps(piece).encode("ascii")) == [piece]
+    for piece in meta_source.split((SAMPLES / entry["file"]).read_bytes()):
+        assert meta_source.split(json.dumps(piece).encode("ascii")) == [piece]
 
 
 @needs_samples
@@ -98,4 +98,4 @@ def test_a_signed_sample_verifies_or_is_refused_as_it_says(entry: dict[str, Any]
     request = Request("POST", headers, {}, record["body"].encode("utf-8"))
     # A right SHA-1 signature is no signature: Meta sends the SHA-256 one beside it.
     expected = record["valid"] and record["algorithm"] == "sha256"
-    assert meta.verify(request, [record["app_secret"]]) is expected
+    assert meta_source.verify(request, [record["app_secret"]]) is expected

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from afterhours.channels import meta, signature
+from afterhours.channels import meta_source, signature
 from afterhours.channels.contract import Request
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +22,7 @@ def digest(body: bytes = BODY, secret: str = SECRET, algorithm: Any = hashlib.sh
 
 def verified(header: str | None, *, body: bytes = BODY, secrets: Any = (SECRET,), name: str = "256") -> bool:
     headers = {} if header is None else {"x-hub-signature" + (f"-{name}" if name else ""): header}
-    return meta.verify(Request("POST", headers, {}, body), secrets)
+    return meta_source.verify(Request("POST", headers, {}, body), secrets)
 
 
 def test_a_right_signature_is_accepted() -> None:
@@ -30,7 +30,7 @@ def test_a_right_signature_is_accepted() -> None:
 
 
 def test_the_source_signs_as_it_verifies() -> None:
-    assert meta.verify(Request("POST", meta.sign(BODY, SECRET), {}, BODY), [SECRET])
+    assert meta_source.verify(Request("POST", meta_source.sign(BODY, SECRET), {}, BODY), [SECRET])
 
 
 def test_any_of_the_secrets_will_do() -> None:

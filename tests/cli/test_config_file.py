@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-from afterhours import channels
-from afterhours_local import config, config_entries
+from afterhours_local import config
 from afterhours_local.cli import app
 from typer.testing import CliRunner
 
@@ -227,10 +226,6 @@ def test_check_lists_the_secrets_that_a_push_reads(files: Path) -> None:
 
 def test_the_packaged_sample_is_right() -> None:
     assert config.load(Path(config.__file__).parent / "samples" / "afterhours.yaml").inboxes
-
-
-def test_every_channel_of_the_registry_can_be_configured() -> None:
-    assert set(config_entries.SOURCE_OF) == set(channels.CHANNELS)
 
 
 def test_an_app_with_one_account_lends_it_its_name(files: Path) -> None:

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from afterhours.channels import SOURCE_OF
 from afterhours.stores import aws as clients
 from afterhours.stores import tokens
 from afterhours_local import config, config_push
-from afterhours_local.config_entries import SOURCE_OF
 from afterhours_local.stack_config import Action, Resources, StackConfig
 from backend import STACK, Backend
 

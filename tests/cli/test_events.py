@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from afterhours.channels import meta
+from afterhours.channels import meta_source
 from afterhours_local.cli import app
 from typer.testing import CliRunner
 
@@ -110,7 +110,7 @@ def verify(body: Path, *extra: str, secret_env: str = "APP_SECRET") -> Any:
 
 
 def test_verify_says_valid_for_the_right_signature_whatever_the_case_of_the_header(body: Path) -> None:
-    signature = meta.sign(body.read_bytes(), SECRET)["x-hub-signature-256"]
+    signature = meta_source.sign(body.read_bytes(), SECRET)["x-hub-signature-256"]
     result = verify(body, "--header", "Accept: */*", "--header", f"X-Hub-SIGNATURE-256:  {signature}")
     assert (result.exit_code, result.stdout) == (0, "valid\n")
     result = verify(body, "--json", "--header", f"x-hub-signature-256: {signature}")
@@ -118,7 +118,7 @@ def test_verify_says_valid_for_the_right_signature_whatever_the_case_of_the_head
 
 
 def test_verify_says_invalid_when_a_byte_differs(body: Path) -> None:
-    signature = meta.sign(body.read_bytes(), SECRET)["x-hub-signature-256"]
+    signature = meta_source.sign(body.read_bytes(), SECRET)["x-hub-signature-256"]
     body.write_bytes(body.read_bytes() + b"\n")
     result = verify(body, "--header", f"x-hub-signature-256: {signature}")
     assert (result.exit_code, result.stdout) == (1, "invalid\n")
@@ -144,7 +144,7 @@ def test_send_posts_the_exact_bytes_signed(body: Path, answers: Answers) -> None
     (asked,) = answers.asked
     assert asked["path"] == "/hook/meta/main"
     assert asked["body"] == body.read_bytes()
-    assert asked["headers"]["x-hub-signature-256"] == meta.sign(body.read_bytes(), SECRET)["x-hub-signature-256"]
+    assert asked["headers"]["x-hub-signature-256"] == meta_source.sign(body.read_bytes(), SECRET)["x-hub-signature-256"]
     assert asked["headers"]["content-type"] == "application/json"
 
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import sends
-from afterhours import settings
+from afterhours import channels, settings
 from afterhours.stores import aws, config, secrets
 from afterhours_local import resources, sandbox
 from afterhours_local.http_event import HttpRequest
@@ -61,7 +61,7 @@ def played(started: LocalStack) -> Iterator[Pushed]:
 def renewable_tokens(stack: LocalStack) -> dict[str, str]:
     """The records that a sweep may replace, by the parameter's name."""
     found: dict[str, str] = {}
-    for source in ("x", "tiktok", "wechat"):
+    for source in {channels.token_holder(name) for name in channels.CHANNELS if channels.renews(name)}:
         path = f"/{stack.stack_name}/token/{source}"
         answer = stack.clients.ssm.get_parameters_by_path(Path=path, Recursive=True, WithDecryption=True)
         found |= {each["Name"]: each["Value"] for each in answer["Parameters"]}

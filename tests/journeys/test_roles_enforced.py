@@ -27,7 +27,7 @@ from afterhours_local.stack import LocalStack
 from least_privilege import MAY, NEIGHBOURHOOD, POLLED, is_allowed, may, unused
 from recorded_calls import Call, RecordedCalls
 from test_pictures import png
-from world import ANA, MESSENGER, OPEN, OTHERS, PETRA, WHATSAPP, Ulid, World
+from world import ANA, MESSENGER, OPEN, PETRA, WHATSAPP, Ulid, World
 
 STACK = "afterhours-local"
 IVA, MIA = "385910000003", "7415500923317748"
@@ -166,7 +166,7 @@ def webhooks(world: World) -> None:
 
 def a_mail(world: World) -> None:
     ses = world.sandbox.others["email"]
-    ses.say("email", OTHERS["email"], "mara@customer.example", "Hello")
+    ses.say("email", "support@hotel-jadran.example", "mara@customer.example", "Hello")
     world.stack.drain()
     assert world.replies(world.pk("mara@customer.example", "email")) == ["sent"]
 

@@ -98,9 +98,9 @@ def _of_item(stack: StackConfig, item: Mapping[str, Any]) -> Known:
     held = f"token/{channels.token_holder(account.channel)}/{account.id}"
     app = f"app/{account.source}/{account.app}"
     token, credentials = stack.record(held), stack.record(app)
-    sends = {"no_token", "in_process", "receive_only"}.isdisjoint(channels.channel(account.channel).CAPABILITIES)
     missing = [] if credentials or account.source == "email" else [app]
-    missing += [held] if sends and token is None and account.channel != "wechat" else []
+    needs_one = channels.sends_with_a_token(account.channel) and not channels.only_at_once(account)
+    missing += [held] if needs_one and token is None else []
     ends = (token or {}).get("expires_at")
     return Known(
         account,

@@ -62,17 +62,18 @@ def add(
 
     Secrets are named by where they are, env:NAME or file:PATH. Nothing is written that `config check` would refuse.
     """
-    from afterhours_local import account_file
-    from afterhours_local.account_guides import GUIDES
-    from afterhours_local.config_entries import SOURCE_OF
+    from afterhours.channels import SOURCE_OF
 
-    if channel not in GUIDES:
-        output.stop(output.plain(f"there is no channel {channel}; known: {', '.join(GUIDES)}"))
+    from afterhours_local import account_file
+    from afterhours_local.account_guides import guide
+
+    if channel not in SOURCE_OF:
+        output.stop(output.plain(f"there is no channel {channel}; known: {', '.join(SOURCE_OF)}"))
     found = load_or_stop(file, as_json=as_json)
     of_account = {"id": id_, "token": token, "refresh": refresh, "name": name}
     of_account |= {"page_id": page_id, "app_id": app_id, "login": login}
     of_app = {"verify_token": verify_token, "client_id": client_id, "client_secret": client_secret, "aes_key": aes_key}
-    wish = _Wish(channel, SOURCE_OF[channel], found, GUIDES[channel], ask=ask or (sys.stdin.isatty() and not as_json))
+    wish = _Wish(channel, SOURCE_OF[channel], found, guide(channel), ask=ask or (sys.stdin.isatty() and not as_json))
     account = wish.account(of_account, app, inbox)
     entries: list[tuple[str, dict[str, Any]]] = []
     if wish.is_new_app(account["app"]):
@@ -94,7 +95,7 @@ def remove(
 ) -> None:
     """Take an account's lines out of the file, and its app's if nothing uses it; say what to disconnect."""
     from afterhours_local import account_file
-    from afterhours_local.account_guides import GUIDES
+    from afterhours_local.account_guides import guide
 
     found = load_or_stop(file, as_json=as_json)
     index = next((n for n, each in enumerate(found.accounts) if (each.channel, each.id) == (channel, account)), None)
@@ -110,7 +111,7 @@ def remove(
         ]
     edited = _checked(lambda: account_file.removed(file, entries), as_json=as_json)
     steps = [
-        f"At the platform: {GUIDES[channel].leave.replace('{id}', gone.id)}",
+        f"At the platform: {guide(channel).leave.replace('{id}', gone.id)}",
         "Then: afterhours config push … --prune takes it out of the stack; its threads stay.",
     ]
     _write(edited, yes=yes, as_json=as_json, next_steps=steps)
@@ -118,10 +119,10 @@ def remove(
 
 def paste(account: Named, base: str) -> str:
     """What to tell the platform."""
-    from afterhours_local.account_guides import GUIDES
+    from afterhours_local.account_guides import guide
 
     way = f"/webchat/{account.id}" if account.source == "webchat" else f"/hook/{account.source}/{account.app}"
-    return GUIDES[account.channel].paste.replace("{url}", f"{base or '<ApiUrl>'}{way}")
+    return guide(account.channel).paste.replace("{url}", f"{base or '<ApiUrl>'}{way}")
 
 
 class _Wish:

@@ -1,6 +1,7 @@
 """What each platform has to be told, and what it gives: where to find it, where to paste it, what to disconnect.
 
-A new channel is one entry. The pages of the platforms move; the words here name things as the contracts do.
+A channel without an entry has the plain guide. The pages of the platforms move; the words here name things as the
+contracts do.
 """
 
 from collections.abc import Mapping
@@ -140,6 +141,18 @@ GUIDES: dict[str, Guide] = {
         "Delete the webhook in the listening tool.",
     ),
 }
+PLAIN = Guide(
+    "what the platform signs with",
+    {"token": "what is sent with"},
+    "Tell the platform where to deliver: {url}.",
+    "Take our address away at the platform.",
+)
+
+
+def guide(channel: str) -> Guide:
+    return GUIDES.get(channel, PLAIN)
+
+
 # What to do where a check finds something wrong, by the word that `health` says.
 REMEDIES = {
     "token_invalid": "The token is not valid (any more): make a new one, put it where the configuration says, push.",

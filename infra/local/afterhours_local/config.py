@@ -20,7 +20,6 @@ from pydantic import BaseModel, ValidationError
 from afterhours_local import playbook_check, playbook_texts, yaml_lines
 from afterhours_local.config_entries import AccountEntry, AppEntry, File, InboxEntry, playbook_id
 
-SENDS_WITH_A_TOKEN = {"meta", "telegram", "line", "viber", "linkedin"}
 MAX_SECRET_BYTES = 1200  # two of them and a verify token fit a standard parameter of 4 KB
 
 M = TypeVar("M", bound=BaseModel)
@@ -277,14 +276,13 @@ def _account(account: AccountEntry, apps: tuple[AppEntry, ...], inboxes: set[str
         yield "inbox", f"there is no inbox {account.inbox}; known: {', '.join(sorted(inboxes))}"
     if channels.channel(account.channel).ONE_ACCOUNT and account.id != account.app:
         yield "id", f"must be {account.app}: an app of {account.source} has one account, which is called as the app is"
-    if account.source in SENDS_WITH_A_TOKEN and not account.token:
+    sends_with_one = channels.sends_with_a_token(account.channel)
+    if sends_with_one and not channels.renews(account.channel) and not account.token:
         yield "token", "is missing; without it nothing can be sent: env:NAME"
     if ("@" in account.id) != (account.channel == "email"):
         yield "id", "must be the address in small letters" if account.channel == "email" else "must not be an address"
-    if account.channel in ("email", "mentions") and account.token:
+    if account.token and not sends_with_one:
         yield "token", f"is not used by {account.channel}; remove it"
-    if account.source == "webchat" and account.token:
-        yield "token", "is not used by webchat; remove it"
     if account.channel.startswith("instagram") and account.login == "page" and not account.page_id:
         yield "page_id", "is missing: the Page that the account is linked to (or give login: instagram)"
     if account.channel == "tiktok_comments" and not account.page_id:

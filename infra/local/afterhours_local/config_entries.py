@@ -4,28 +4,9 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from afterhours.channels import SOURCE_OF
 from afterhours.section import Seconds, Section
 from pydantic import AfterValidator, BeforeValidator, Field
-
-SOURCE_OF = {
-    "whatsapp": "meta",
-    "messenger": "meta",
-    "instagram": "meta",
-    "facebook_comments": "meta",
-    "instagram_comments": "meta",
-    "webchat": "webchat",
-    "telegram": "telegram",
-    "line": "line",
-    "mentions": "mentions",
-    "email": "email",
-    "viber": "viber",
-    "wechat": "wechat",
-    "x": "x",
-    "x_posts": "x",
-    "tiktok": "tiktok",
-    "tiktok_comments": "tiktok",
-    "linkedin": "linkedin",
-}
 
 
 def _id(value: Any) -> Any:

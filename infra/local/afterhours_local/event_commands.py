@@ -217,7 +217,7 @@ def _signing_source(channel: str) -> "Source":
 
 
 def _source_of(channel: str) -> str:
-    from afterhours_local.config_entries import SOURCE_OF
+    from afterhours.channels import SOURCE_OF
 
     name = ALIASES.get(channel, channel)
     if name not in SOURCE_OF:

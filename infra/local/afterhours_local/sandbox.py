@@ -6,45 +6,25 @@ What `afterhours run`, `afterhours demo` and the journey tests have in common.
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources
+from importlib import import_module, resources
+from importlib.util import find_spec
 from pathlib import Path
 
-from afterhours_local import config, config_push, stack_config
-from afterhours_local.config_entries import SOURCE_OF
+from afterhours.channels import SOURCE_OF
+
+from afterhours_local import config, config_push, platforms, stack_config
 from afterhours_local.platforms import fake
 from afterhours_local.platforms.email import FakeSes, Mailbox
 from afterhours_local.platforms.fake import Deliver, FakePlatform, deliver_over_http
 from afterhours_local.platforms.graph import FakeAccount, FakeGraph
 from afterhours_local.platforms.graph_deliveries import Post, post_signed
-from afterhours_local.platforms.line import FakeLine
-from afterhours_local.platforms.linkedin import FakeLinkedIn
-from afterhours_local.platforms.mentions import FakeMentions
 from afterhours_local.platforms.server import GraphServer
 from afterhours_local.platforms.slack import FakeSlack
-from afterhours_local.platforms.telegram import FakeTelegram
-from afterhours_local.platforms.tiktok import FakeTikTok
-from afterhours_local.platforms.viber import FakeViber
-from afterhours_local.platforms.wechat import FakeWechat
-from afterhours_local.platforms.x import FakeX
 from afterhours_local.stack import LocalStack
 
 ROOT = Path(__file__).parents[3]
 TEMPLATE = ROOT / "template.yaml"
 SAMPLES = Path(str(resources.files("afterhours_local") / "samples"))
-GRAPH_CHANNELS = ("whatsapp", "messenger", "instagram", "facebook_comments", "instagram_comments")
-FAKED = (*GRAPH_CHANNELS, "slack")
-# The platforms beside Meta's; a new one is one line here.
-FAKES: tuple[type[FakePlatform], ...] = (
-    FakeMentions,
-    FakeSes,
-    FakeTelegram,
-    FakeLine,
-    FakeViber,
-    FakeX,
-    FakeTikTok,
-    FakeLinkedIn,
-    FakeWechat,
-)
 
 
 @dataclass(frozen=True)
@@ -71,11 +51,19 @@ def sample_environment() -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
+def fakes() -> Iterator[type[FakePlatform]]:
+    """The platforms beside Meta's, one a source; not every source has one."""
+    for source in dict.fromkeys(SOURCE_OF.values()):
+        if find_spec(f"{platforms.__name__}.{source}"):
+            yield import_module(f"{platforms.__name__}.{source}").FAKE
+
+
 def api_bases(url: str) -> dict[str, str]:
     """Where the fake platforms stand that take the place of the real ones, by channel."""
-    faked = {each.NAME for each in FAKES}
+    graphs = {channel: url for channel, source in SOURCE_OF.items() if source == "meta"}
+    faked = {each.NAME for each in fakes()}
     others = {channel: f"{url}/{source}" for channel, source in SOURCE_OF.items() if source in faked}
-    return {**dict.fromkeys(FAKED, url), **others}
+    return {"slack": url, **graphs, **others}
 
 
 @contextlib.contextmanager
@@ -97,7 +85,7 @@ def playing(
         (secrets[inbox.notify.slack] for inbox in loaded.inboxes if inbox.notify and inbox.notify.slack),
         now_ms=stack.clock.now_ms,
     )
-    others = {each.NAME: each(stack.clock.now_ms, deliver) for each in FAKES}
+    others = {each.NAME: each(stack.clock.now_ms, deliver) for each in fakes()}
     for ses in (each for each in others.values() if isinstance(each, FakeSes)):
         made = stack.outputs
         ses.mailbox = Mailbox(stack.clients, made["MailBucket"], made["MailTopic"], made["MailQueue"])
@@ -141,7 +129,7 @@ def _register_others(
 def _fakes(loaded: config.Configuration, secrets: Mapping[str, str], url: str) -> Iterator[FakeAccount]:
     apps = {app.app: app for app in loaded.apps}
     for account in loaded.accounts:
-        if account.channel in GRAPH_CHANNELS and account.token:
+        if account.source == "meta" and account.token:
             yield FakeAccount(
                 channel=account.channel,
                 id=account.id,

@@ -332,3 +332,6 @@ def _mail(asked: Mapping[str, Any]) -> EmailMessage:
     if mail.defects or any(len(mail.get_all(name, [])) > 1 for name in once) or not mail["From"]:
         raise SesError("BadRequestException", "not a mail")
     return mail
+
+
+FAKE = FakeSes

@@ -369,3 +369,6 @@ def _wrong(where: str, text: str) -> LineError:
 
 def _units(text: str) -> int:
     return sum(2 if ord(letter) > 0xFFFF else 1 for letter in text)
+
+
+FAKE = FakeLine

@@ -238,3 +238,6 @@ def _read(headers: Mapping[str, str], raw: bytes) -> Body:
     if not isinstance(body, dict) or body.keys() - {"actor", "object", "message", "parentComment"}:
         raise LinkedInError(422, "Unknown field")
     return body
+
+
+FAKE = FakeLinkedIn

@@ -56,3 +56,6 @@ class FakeMentions(FakePlatform):
         digest = hmac.new(key, f"{message_id}.{timestamp}.".encode() + raw, hashlib.sha256).digest()
         signature = "v1," + base64.b64encode(digest).decode()
         return {"webhook-id": message_id, "webhook-timestamp": timestamp, "webhook-signature": signature}
+
+
+FAKE = FakeMentions

@@ -411,3 +411,6 @@ def _markup(markup: Any) -> Body:
         if not isinstance(button["callback_data"], str) or not 1 <= len(button["callback_data"].encode()) <= 64:
             raise TelegramError(400, "Bad Request: BUTTON_DATA_INVALID")
     return dict(markup)
+
+
+FAKE = FakeTelegram

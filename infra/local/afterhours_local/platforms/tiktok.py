@@ -312,3 +312,6 @@ def _content(body: Body) -> tuple[str, tuple[str, ...]]:
     if not right:
         raise TikTokError(40002, "template is invalid")
     return part["title"], tuple(one["title"] for one in part["buttons"])
+
+
+FAKE = FakeTikTok

@@ -267,3 +267,6 @@ def _keyboard(keyboard: Any) -> None:
 
 def _choices(message: Body) -> tuple[str, ...]:
     return tuple(html.unescape(each["Text"]) for each in message.get("keyboard", {}).get("Buttons", ()))
+
+
+FAKE = FakeViber

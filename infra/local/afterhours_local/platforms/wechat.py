@@ -288,3 +288,6 @@ def _unseal(account: FakeAccount, sealed: str) -> bytes:
     if plain[4 + length :] != account.client_id.encode():
         raise Unusable
     return plain[4 : 4 + length]
+
+
+FAKE = FakeWechat

@@ -405,3 +405,6 @@ def _read(headers: Mapping[str, str], raw: bytes) -> Body:
 def _iso(ms: int) -> str:
 
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+FAKE = FakeX

@@ -1,62 +1,69 @@
-"""The one registry of sources and channels; contract.py says what they are. A new one is one line here.
+"""The one registry of sources and channels; contract.py says what they are. A new channel is one line here.
 
-Modules are imported when first asked for: the webhook function must not load a channel's dependencies.
+A channel's module is called as the channel is, a source's `<source>_source`. They are imported when first asked for:
+the webhook function must not load a channel's dependencies.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-from afterhours.channels.contract import AnsweredAtOnce, Channel, Renewing, Source
+from afterhours.channels.contract import Channel, Source
 
-SOURCES = {
-    "meta": "afterhours.channels.meta",
-    "telegram": "afterhours.channels.telegram_source",
-    "line": "afterhours.channels.line_source",
-    "x": "afterhours.channels.x_source",
-    "tiktok": "afterhours.channels.tiktok_source",
-    "linkedin": "afterhours.channels.linkedin_source",
-    "mentions": "afterhours.channels.mentions_source",
-    "viber": "afterhours.channels.viber_source",
-    "wechat": "afterhours.channels.wechat_source",
-}
-ANSWERED_AT_ONCE = {"viber", "wechat"}  # their platforms read a reply in the answer to their own request
+if TYPE_CHECKING:
+    from afterhours.models import Account
+
+
+class Registered(NamedTuple):
+    """A channel's line: the source that brings its events, and what is known of few channels only."""
+
+    source: str
+    webhook: bool = True  # False: its events come in by a function of its own
+    at_once: bool = False  # its platform reads a reply in the answer to its own request, see answer.py
+    direct: str | None = None  # where a private reply to a comment is read, its echo arrives and the customer goes on
+    kept_days: int | None = None  # for how long what customers wrote may be kept, where the platform limits it
+
 
 CHANNELS = {
-    "whatsapp": "afterhours.channels.whatsapp",
-    "messenger": "afterhours.channels.messenger",
-    "instagram": "afterhours.channels.instagram",
-    "facebook_comments": "afterhours.channels.facebook_comments",
-    "instagram_comments": "afterhours.channels.instagram_comments",
-    "webchat": "afterhours.channels.webchat",
-    "telegram": "afterhours.channels.telegram",
-    "line": "afterhours.channels.line",
-    "x": "afterhours.channels.x",
-    "x_posts": "afterhours.channels.x_posts",
-    "tiktok": "afterhours.channels.tiktok",
-    "tiktok_comments": "afterhours.channels.tiktok_comments",
-    "linkedin": "afterhours.channels.linkedin",
-    "mentions": "afterhours.channels.mentions",
-    "email": "afterhours.channels.email",
-    "viber": "afterhours.channels.viber",
-    "wechat": "afterhours.channels.wechat",
+    "whatsapp": Registered("meta"),
+    "messenger": Registered("meta"),
+    "instagram": Registered("meta"),
+    "facebook_comments": Registered("meta", direct="messenger"),
+    "instagram_comments": Registered("meta", direct="instagram"),
+    "webchat": Registered("webchat", webhook=False),
+    "telegram": Registered("telegram"),
+    "line": Registered("line"),
+    "x": Registered("x"),
+    "x_posts": Registered("x"),
+    "tiktok": Registered("tiktok"),
+    "tiktok_comments": Registered("tiktok"),
+    "linkedin": Registered("linkedin", kept_days=2),
+    "mentions": Registered("mentions"),
+    "email": Registered("email", webhook=False),
+    "viber": Registered("viber", at_once=True),
+    "wechat": Registered("wechat", at_once=True),
 }
 
-# For how many days what customers wrote may be kept, where a platform limits it; by channel, and by source.
-KEPT_DAYS = {"linkedin": 2}
-
-# Where a private reply to a comment is read, its echo arrives and the customer goes on.
-DIRECT = {"facebook_comments": "messenger", "instagram_comments": "instagram"}
+SOURCE_OF = {name: each.source for name, each in CHANNELS.items()}
+SOURCES = tuple(dict.fromkeys(each.source for each in CHANNELS.values() if each.webhook))
+ANSWERED_AT_ONCE = {each.source for each in CHANNELS.values() if each.at_once}
+DIRECT = {name: each.direct for name, each in CHANNELS.items() if each.direct}
 COMMENTS = {direct: comments for comments, direct in DIRECT.items()}
+# By channel, and by source for what no channel could read.
+KEPT_DAYS = {key: each.kept_days for name, each in CHANNELS.items() for key in (name, each.source) if each.kept_days}
 
 
 def source(name: str) -> Source:
     """The source's module. Raises KeyError for an unknown name."""
-    return cast(Source, import_module(SOURCES[name]))
+    if name not in SOURCES:
+        raise KeyError(name)
+    return cast(Source, import_module(f"{__name__}.{name}_source"))
 
 
 def channel(name: str) -> Channel:
     """The channel's module. Raises KeyError for an unknown name."""
-    return cast(Channel, import_module(CHANNELS[name]))
+    if name not in CHANNELS:
+        raise KeyError(name)
+    return cast(Channel, import_module(f"{__name__}.{name}"))
 
 
 def only_at_once(account: "Account") -> bool:
@@ -64,50 +71,16 @@ def only_at_once(account: "Account") -> bool:
     return "at_once" in channel(account.channel).CAPABILITIES and not account.customer_service
 
 
+def sends_with_a_token(name: str) -> bool:
+    """Whether an account needs a token of the platform's to write."""
+    return {"no_token", "in_process", "receive_only"}.isdisjoint(channel(name).CAPABILITIES)
+
+
 def renews(name: str) -> bool:
     """Whether the tokens of such accounts run out and are renewed."""
-    return "renews" in getattr(channel(name), "CAPABILITIES", ())
+    return "renews" in channel(name).CAPABILITIES
 
 
 def token_holder(name: str) -> str:
     """Under whose name the token of such an account is kept: where it is renewed, a source's channels share it."""
-    return channel(name).SOURCE if renews(name) else name
-
-
-if TYPE_CHECKING:  # mypy holds each module against its Protocol here
-    from afterhours.channels import email, mentions, mentions_source
-    from afterhours.models import Account
-
-    _brought: tuple[Source, Channel, Channel] = (mentions_source, mentions, email)
-
-    from afterhours.channels import facebook_comments, instagram_comments
-
-    _comments: tuple[Channel, ...] = (facebook_comments, instagram_comments)
-
-    from afterhours.channels import linkedin, linkedin_source, tiktok, tiktok_comments, tiktok_source
-
-    _videos: tuple[Source, Channel, Channel] = (tiktok_source, tiktok, tiktok_comments)
-    _pages: tuple[Source, Channel] = (linkedin_source, linkedin)
-
-    from afterhours.channels import (
-        instagram,
-        line,
-        line_source,
-        messenger,
-        meta,
-        telegram,
-        telegram_source,
-        whatsapp,
-        x,
-        x_posts,
-        x_source,
-    )
-
-    _sources: tuple[Source, ...] = (meta, telegram_source, line_source, x_source)
-    _channels: tuple[Channel, ...] = (whatsapp, messenger, instagram, telegram, line, x, x_posts)
-    _renewing: tuple[Renewing, ...] = (x, x_posts)
-
-    from afterhours.channels import viber, viber_source, wechat, wechat_source
-
-    _at_once: tuple[AnsweredAtOnce, ...] = (viber_source, wechat_source)
-    _theirs: tuple[Source, Channel, Source, Channel, Renewing] = (viber_source, viber, wechat_source, wechat, wechat)
+    return SOURCE_OF[name] if renews(name) else name

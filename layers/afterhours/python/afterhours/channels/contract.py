@@ -103,7 +103,6 @@ class Said(NamedTuple):
 
 
 class Channel(Protocol):
-    SOURCE: str
     ONE_ACCOUNT: bool  # an app of the platform's has one account, called as the app is, and no event names it
     TEXT_LIMIT: int  # in the platform's own unit, see text_units
     TEXT_UNIT: str  # what text_units counts: code_points, utf16, bytes (of UTF-8) or weighted

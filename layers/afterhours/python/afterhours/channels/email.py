@@ -15,7 +15,6 @@ from afterhours.channels.contract import MalformedPayload, Missing, NotFetched, 
 from afterhours.channels.ses import send as send
 from afterhours.models import Account, Attachment, Event, Kind, event_key
 
-SOURCE = "email"
 ONE_ACCOUNT = False
 CHANNEL = "email"
 TEXT_LIMIT = 10_000

@@ -12,7 +12,6 @@ from afterhours.channels.http import LIMITS, Limits
 from afterhours.channels.meta_comments import Change, change_of
 from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing
 
-SOURCE = "meta"
 ONE_ACCOUNT = False
 CHANNEL = "facebook_comments"
 TEXT_LIMIT = 2000  # of a private reply; none is documented for what stands in public

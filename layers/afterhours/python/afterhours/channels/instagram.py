@@ -12,7 +12,6 @@ from afterhours.channels.contract import Health, Piece
 from afterhours.channels.http import LIMITS, Limits
 from afterhours.models import Account, Event, Outcome, Outgoing, Result
 
-SOURCE = "meta"
 ONE_ACCOUNT = False
 CHANNEL = "instagram"
 TEXT_LIMIT = 1000

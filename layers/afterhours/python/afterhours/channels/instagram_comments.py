@@ -13,7 +13,6 @@ from afterhours.channels.http import LIMITS, Limits
 from afterhours.channels.meta_comments import Change, change_of
 from afterhours.models import Account, Event, Kind, Outcome, Outgoing, Result
 
-SOURCE = "meta"
 ONE_ACCOUNT = False
 CHANNEL = "instagram_comments"
 TEXT_LIMIT = 1000  # of a private reply; none is documented for what stands in public

@@ -17,7 +17,6 @@ from afterhours.channels.http import Answer, Limits, NotSent, TooLarge, Unconfir
 from afterhours.channels.sending import posted
 from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing, QuickReply, Result, event_key
 
-SOURCE = "line"
 ONE_ACCOUNT = True
 CHANNEL = "line"
 TEXT_LIMIT = 5000

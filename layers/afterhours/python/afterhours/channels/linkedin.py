@@ -17,7 +17,6 @@ from afterhours.channels.linkedin_source import NOTIFICATIONS
 from afterhours.channels.sending import posted
 from afterhours.models import Account, Event, Kind, Outcome, Outgoing, Result, event_key
 
-SOURCE = "linkedin"
 ONE_ACCOUNT = False
 CHANNEL = "linkedin"
 TEXT_LIMIT = 1250

@@ -16,7 +16,6 @@ from afterhours.channels import untrusted
 from afterhours.channels.contract import MalformedPayload, Missing, NotFetched, Piece
 from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing, Result, event_key
 
-SOURCE = "mentions"
 ONE_ACCOUNT = True
 CHANNEL = "mentions"
 TEXT_LIMIT = 4000

@@ -11,7 +11,6 @@ from afterhours.channels.contract import Health, Piece
 from afterhours.channels.http import LIMITS, Limits
 from afterhours.models import Account, Event, Outcome, Outgoing
 
-SOURCE = "meta"
 ONE_ACCOUNT = False
 CHANNEL = "messenger"
 TEXT_LIMIT = 2000

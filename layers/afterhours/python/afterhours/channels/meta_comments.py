@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from afterhours.channels import graph, meta_messaging, untrusted
 from afterhours.channels.contract import MalformedPayload, Piece
 from afterhours.channels.http import Limits
-from afterhours.channels.meta import part_of
+from afterhours.channels.meta_source import part_of
 from afterhours.models import Account, Event, Kind, Outcome, Outgoing, Result, event_key
 
 

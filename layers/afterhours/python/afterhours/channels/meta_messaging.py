@@ -5,7 +5,7 @@ from typing import Any
 
 from afterhours.channels import untrusted
 from afterhours.channels.contract import MalformedPayload, Piece
-from afterhours.channels.meta import Part, part_of
+from afterhours.channels.meta_source import Part, part_of
 from afterhours.models import Attachment, Event, Kind, Outgoing, event_key
 
 _HANDOVERS = {

@@ -14,7 +14,6 @@ from afterhours.channels.http import LIMITS, Limits
 from afterhours.channels.telegram_source import DELETED
 from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing, QuickReply, Result, event_key
 
-SOURCE = "telegram"
 ONE_ACCOUNT = True
 CHANNEL = "telegram"
 TEXT_LIMIT = 4096

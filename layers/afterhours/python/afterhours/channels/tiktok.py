@@ -14,7 +14,6 @@ from afterhours.channels.http import LIMITS, Limits
 from afterhours.channels.tiktok_source import content_of
 from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing, QuickReply, Result, event_key
 
-SOURCE = "tiktok"
 ONE_ACCOUNT = False
 CHANNEL = "tiktok"
 TEXT_LIMIT = 6000

@@ -16,7 +16,6 @@ from afterhours.channels.http import LIMITS, Limits
 from afterhours.channels.tiktok_source import content_of
 from afterhours.models import Account, Event, Kind, Outcome, Outgoing, Result, event_key
 
-SOURCE = "tiktok"
 ONE_ACCOUNT = False
 CHANNEL = "tiktok_comments"
 TEXT_LIMIT = 1200  # older pages say 150

@@ -15,7 +15,6 @@ from afterhours.channels.sending import posted
 from afterhours.channels.viber_source import may_answer, message
 from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing, Result, event_key
 
-SOURCE = "viber"
 ONE_ACCOUNT = True
 CHANNEL = "viber"
 TEXT_LIMIT = 7000

@@ -17,7 +17,6 @@ from afterhours.channels.sending import posted
 from afterhours.channels.wechat_source import TEXT_LIMIT as TEXT_LIMIT
 from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing, Result, event_key
 
-SOURCE = "wechat"
 ONE_ACCOUNT = True
 CHANNEL = "wechat"
 TEXT_UNIT = "bytes"

@@ -13,10 +13,9 @@ from afterhours.channels import graph, graph_health, graph_media, untrusted
 from afterhours.channels.calling_codes import language_of
 from afterhours.channels.contract import Health, MalformedPayload, Piece
 from afterhours.channels.http import LIMITS, Limits
-from afterhours.channels.meta import WHATSAPP_FIELDS, part_of
+from afterhours.channels.meta_source import WHATSAPP_FIELDS, part_of
 from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing, QuickReply, event_key
 
-SOURCE = "meta"
 ONE_ACCOUNT = False
 CHANNEL = "whatsapp"
 TEXT_LIMIT = 4096

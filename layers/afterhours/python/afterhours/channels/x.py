@@ -15,7 +15,6 @@ from afterhours.channels.http import LIMITS, Limits
 from afterhours.channels.x_source import DIRECT_MESSAGES
 from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing, Result, event_key
 
-SOURCE = "x"
 ONE_ACCOUNT = False
 CHANNEL = "x"
 TEXT_LIMIT = 10_000

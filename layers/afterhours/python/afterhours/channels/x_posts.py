@@ -15,7 +15,6 @@ from afterhours.channels.http import LIMITS, Limits
 from afterhours.channels.x_source import DELETED_POSTS, LIKES, POSTS
 from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing, Result, event_key
 
-SOURCE = "x"
 ONE_ACCOUNT = False
 CHANNEL = "x_posts"
 TEXT_LIMIT = 280
