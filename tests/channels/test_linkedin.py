@@ -13,7 +13,7 @@ import faulty_server
 import pytest
 from afterhours import settings
 from afterhours.channels import linkedin, linkedin_source
-from afterhours.channels.contract import MalformedPayload, Request
+from afterhours.channels.contract import Health, MalformedPayload, Request
 from afterhours.channels.http import Limits
 from afterhours.models import Account, Event, Outcome, Outgoing, Result
 from afterhours_local.platforms.fake import Delivered, FakeAccount
@@ -370,3 +370,34 @@ def test_what_the_fake_has_taken_is_never_called_unsent(
     if fake.sent:
         assert outcome.result in (Result.SENT, Result.UNKNOWN)
     assert len(fake.sent) == (isinstance(fault, Spoilt) and fault.taken)
+
+
+# --- how a page is
+
+HOOK = "https://api.example.org/hook/linkedin/pages"
+OURS = {"entity": f"urn:li:organization:{PAGE}", "webhook": HOOK}
+NOT_SUBSCRIBED = Health(False, "not_subscribed", webhook="")
+
+
+@pytest.mark.parametrize(
+    ("elements", "found"),
+    [
+        ([OURS], Health(True, "fine", webhook=HOOK, subscribed=True)),
+        ([{"webhook": HOOK}], Health(True, "fine", webhook=HOOK, subscribed=True)),  # were it called otherwise
+        ([{"url": HOOK}], Health(True, "fine", subscribed=True)),
+        ([{**OURS, "entity": "urn:li:organization:1"}], NOT_SUBSCRIBED),
+        ([], NOT_SUBSCRIBED),
+        ("none", NOT_SUBSCRIBED),
+    ],
+)
+def test_a_subscription_of_the_page_is_looked_for(elements: Any, found: Health) -> None:
+    with FaultyServer(answer(200, {"id": int(PAGE)}), answer(200, {"elements": elements})) as server:
+        assert linkedin.health(account(server.url), TOKEN) == found
+    page, subscriptions = server.received
+    assert page.path == f"/rest/organizations/{PAGE}"
+    kind = "ORGANIZATION_SOCIAL_ACTION_NOTIFICATIONS"
+    assert subscriptions.path == f"/rest/eventSubscriptions?q=subscriberAndEventType&eventType={kind}"
+    for asked in (page, subscriptions):
+        assert asked.headers["authorization"] == f"Bearer {TOKEN}"
+        assert asked.headers["linkedin-version"] == linkedin.VERSION
+        assert asked.headers["x-restli-protocol-version"] == "2.0.0"

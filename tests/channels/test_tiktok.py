@@ -11,7 +11,7 @@ from typing import Any
 import faulty_server
 import pytest
 from afterhours.channels import tiktok, tiktok_api, tiktok_comments, tiktok_source
-from afterhours.channels.contract import MalformedPayload, NotRenewed, Renewed, Request
+from afterhours.channels.contract import Health, MalformedPayload, NotRenewed, Renewed, Request
 from afterhours.channels.http import Limits
 from afterhours.models import Account, Attachment, Event, Outcome, Outgoing, QuickReply, Result
 from afterhours_local.platforms.fake import Delivered, FakeAccount
@@ -495,3 +495,38 @@ def test_what_the_fake_has_taken_is_never_called_unsent(fake: FakeTikTok, base: 
     if fake.sent:
         assert outcome.result in (Result.SENT, Result.UNKNOWN)
     assert len(fake.sent) == (isinstance(fault, Spoilt) and fault.taken)
+
+
+# --- how an account is
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ({"code": 0, "data": {"username": "hotel.jadran"}}, Health(True, "fine")),
+        ({"code": 40105, "message": "Access token is incorrect"}, Health(False, "token_invalid")),
+        ({"code": 40001, "message": "No permission"}, Health(False, "permission_missing")),
+        ({"code": 40016, "message": "Requests made too frequently"}, Health(False, "rate_limited")),
+        ({"code": 51010, "message": "Internal service timed out"}, Health(False, "unreachable")),
+        ({"message": "nobody knows"}, Health(False, "unreadable_answer")),
+    ],
+)
+def test_what_tiktok_says_of_a_token_has_its_word(said: dict[str, Any], found: Health) -> None:
+    with FaultyServer(answer(200, said)) as server:
+        assert tiktok.health(account(server.url), TOKEN) == found
+    [asked] = server.received
+    assert asked.path == f"/open_api/v1.3/business/get/?business_id={US}&fields=%5B%22username%22%5D"
+    assert asked.headers["access-token"] == TOKEN
+
+
+@pytest.mark.parametrize(("channel", "kind"), [("tiktok", "DIRECT_MESSAGE"), ("tiktok_comments", "COMMENT")])
+def test_where_tiktok_delivers_is_told_to_the_app_without_any_token(channel: str, kind: str) -> None:
+    app = {"client_id": "7300000000000000001", "secrets": ["the+secret", "the-previous-one"]}
+    there = "https://api.example.org/hook/tiktok/main"
+    with FaultyServer(answer(200, {"code": 0, "data": {"callback_url": there}})) as server:
+        found = tiktok_api.app_health(account(server.url, channel), app)
+    assert found == Health(True, "fine", webhook=there, subscribed=True)
+    [asked] = server.received
+    query = f"app_id=7300000000000000001&secret=the%2Bsecret&event_type={kind}"
+    assert asked.path == f"/open_api/v1.3/business/webhook/list/?{query}"
+    assert "access-token" not in asked.headers

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from afterhours import settings
 from afterhours.channels import wechat, wechat_crypto, wechat_source
-from afterhours.channels.contract import MalformedPayload, NotRenewed, Renewed, Request, Said
+from afterhours.channels.contract import Health, MalformedPayload, NotRenewed, Renewed, Request, Said
 from afterhours.models import Account, Kind, Outgoing, QuickReply, Result
 from afterhours_local.platforms.fake import Delivered, FakeAccount
 from afterhours_local.platforms.graph import FakeGraph
 from afterhours_local.platforms.server import GraphServer
 from afterhours_local.platforms.spoilt import Spoilt
 from afterhours_local.platforms.wechat import FakeWechat, Trouble
+from faulty_server import FaultyServer, answer
 
 EVENTS = Path(__file__).parents[2] / "events" / "wechat"
 SIGNED = Path(os.environ.get("AFTERHOURS_SAMPLES", Path(__file__).parents[3] / "shared" / "payloads")) / "signed"
@@ -447,3 +448,18 @@ def test_a_token_that_is_not_given_says_so(account: Account, record: dict[str, s
     found = wechat.renew(account, record)
     assert isinstance(found, NotRenewed)
     assert found.final is final
+
+
+def test_a_token_that_this_address_may_not_have_says_so(account: Account) -> None:
+    refusal = answer(200, {"errcode": 40164, "errmsg": "invalid ip 203.0.113.9, not in whitelist"})
+    with FaultyServer(refusal) as server:
+        there = account.model_copy(update={"api_base": server.url})
+        assert wechat.renew(there, {"client_id": APP_ID, "client_secret": "app-secret"}) == NotRenewed(
+            "ip_not_allowed", final=False
+        )
+        assert wechat.health(there, "a-token") == Health(False, "ip_not_allowed")
+
+
+def test_a_token_of_wechats_own_is_good_and_another_is_not(account: Account, token: str) -> None:
+    assert wechat.health(account, token) == Health(True, "fine")
+    assert wechat.health(account, "yesterdays") == Health(False, "token_invalid")

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,27 @@ import pytest
 from afterhours import channels
 from afterhours.channels.contract import Request
 from afterhours.models import Account
-from afterhours_local import account_checks, account_connect, account_file, account_guides, config
+from afterhours_local import (
+    account_checks,
+    account_connect,
+    account_edits,
+    account_file,
+    account_guides,
+    config,
+    config_push,
+)
 from afterhours_local.account_checks import Known
 from afterhours_local.cli import app
 from afterhours_local.platforms.fake import Delivered, FakeAccount, FakePlatform
 from afterhours_local.platforms.graph import FakeAccount as GraphAccount
 from afterhours_local.platforms.graph import FakeGraph
 from afterhours_local.platforms.line import FakeLine
+from afterhours_local.platforms.linkedin import FakeLinkedIn
 from afterhours_local.platforms.server import GraphServer
 from afterhours_local.platforms.telegram import FakeTelegram
+from afterhours_local.platforms.tiktok import FakeTikTok
 from afterhours_local.platforms.viber import FakeViber
+from afterhours_local.platforms.wechat import FakeWechat
 from afterhours_local.platforms.x import FakeX
 from afterhours_local.stack_config import StackConfig
 from backend import Clock
@@ -38,6 +50,8 @@ TOKENS = {
     "line": "the-line-token",
     "viber": "the-viber-token",
     "x": "the-x-token",
+    "tiktok": "the-tiktok-token",
+    "linkedin": "the-linkedin-token",
 }
 run = CliRunner().invoke
 TELEGRAM = ("telegram", "--id", "jadran-bot", "--token", "env:TG_TOKEN", "--secret", "env:TG_SECRET")
@@ -213,11 +227,21 @@ class Platforms:
     def __init__(self) -> None:
         self.posted: list[tuple[str, int]] = []
         self.graph = FakeGraph(lambda: AT)
-        kinds: list[type[FakePlatform]] = [FakeTelegram, FakeLine, FakeViber, FakeX]
+        kinds: list[type[FakePlatform]] = [FakeTelegram, FakeLine, FakeViber, FakeX, FakeTikTok, FakeWechat]
         self.others = {kind.NAME: kind(lambda: AT, self._deliver) for kind in kinds}
         for name, fake in self.others.items():
             hook = f"http://127.0.0.1/hook/{name}/jadran"
-            fake.register(FakeAccount(name, "jadran", TOKENS[name], "the-secret", hook, refresh="a-refresh-token"))
+            of_app = {"client_id": "the-client", "client_secret": "the-secret", "refresh": "a-refresh-token"}
+            fake.register(FakeAccount(name, "jadran", TOKENS.get(name, ""), "the-secret", hook, **of_app))
+            if name == "tiktok":  # its comments go where the app says, with the same token
+                comments = FakeAccount("tiktok_comments", "jadran", "the-secret", "the-secret", hook, **of_app)
+                fake.register(comments)
+        self.others["linkedin"] = pages = FakeLinkedIn(lambda: AT, self._deliver)
+        pages.register(
+            FakeAccount(
+                "linkedin", "2414183", TOKENS["linkedin"], "the-secret", "http://127.0.0.1/hook/linkedin/jadran"
+            )
+        )
         for channel in ("whatsapp", "messenger", "instagram", "facebook_comments"):
             login = "instagram" if channel == "instagram" else "page"
             hook = "http://127.0.0.1/hook/meta/main"
@@ -233,10 +257,19 @@ class Platforms:
         meta = source == "meta"
         base = self.server.url if meta else f"{self.server.url}/{source}"
         there = {"id": "1234567890", "app": "main", "source": "meta"} if meta else {"id": "jadran", "app": "jadran"}
+        there |= {"id": "2414183"} if channel == "linkedin" else {}
         login = {"login": "instagram"} if channel == "instagram" else {}
         fields = {"source": source, **there, **login, "inbox": "support", "api_base": base, **changes}
-        right = TOKENS.get(source, f"the-{channel}-token")
-        return Known(Account(channel=channel, **fields), token or right, {"secrets": ["the-secret"]})
+        right = self._given() if channel == "wechat" else TOKENS.get(source, f"the-{channel}-token")
+        app = {"secrets": ["the-secret"], "client_id": "the-client"}
+        return Known(Account(channel=channel, **fields), token or right, app)
+
+    def _given(self) -> str:
+        """WeChat gives its tokens for the app's secret."""
+        asked = {"grant_type": "client_credential", "appid": "the-client", "secret": "the-secret"}
+        reply = self.others["wechat"].answer("POST", "/cgi-bin/stable_token", {}, json.dumps(asked).encode())
+        assert reply
+        return str(json.loads(reply.body)["access_token"])
 
     def findings(self, channel: str, *, base: str = "", **known: Any) -> dict[str, tuple[bool | None, str]]:
         asked = self.known(channel, **known)
@@ -252,7 +285,10 @@ def platforms(clock: Clock) -> Iterator[Platforms]:
         yield made
 
 
-CHECKED = ["whatsapp", "messenger", "instagram", "facebook_comments", "telegram", "line", "viber", "x", "x_posts"]
+CHECKED = [
+    *("whatsapp", "messenger", "instagram", "facebook_comments", "telegram", "line", "viber", "x", "x_posts"),
+    *("tiktok", "tiktok_comments", "linkedin", "wechat"),
+]
 
 
 @pytest.mark.parametrize("channel", CHECKED)
@@ -287,14 +323,58 @@ def test_a_lost_subscription_is_found_and_had_again(platforms: Platforms, channe
     assert platforms.findings(channel)["subscription"] == (True, "fine")
 
 
-@pytest.mark.parametrize("channel", ["telegram", "line"])
+@pytest.mark.parametrize("channel", ["telegram", "line", "tiktok", "tiktok_comments"])
 def test_a_webhook_that_points_elsewhere_is_found_and_set_right(platforms: Platforms, channel: str) -> None:
     base = "https://api.example.org"
     assert platforms.findings(channel, base=base)["subscription"] == (False, "elsewhere")
     known = platforms.known(channel)
     assert account_connect.connect(known, f"{base}{known.hook}") == ""
-    assert platforms.findings(channel, base=base)["subscription"] == (True, f"{base}/hook/{channel}/jadran")
-    assert platforms.others[channel].account(channel, "jadran").secret == "the-secret"
+    assert platforms.findings(channel, base=base)["subscription"] == (True, f"{base}{known.hook}")
+    assert platforms.others[known.account.source].account(channel, "jadran").secret == "the-secret"
+
+
+@pytest.mark.parametrize(("channel", "account_id"), [("tiktok", "jadran"), ("linkedin", "2414183")])
+def test_what_is_delivered_nowhere_is_found(platforms: Platforms, channel: str, account_id: str) -> None:
+    fake = platforms.others[channel]
+    fake.register(replace(fake.account(channel, account_id), webhook_url=""))
+    assert platforms.findings(channel)["subscription"] == (False, "not_subscribed")
+
+
+@pytest.mark.parametrize("credentials", [{"client_id": "another"}, {"secrets": ["another"]}])
+def test_an_app_that_tiktok_does_not_know_is_found(platforms: Platforms, credentials: dict[str, Any]) -> None:
+    known = platforms.known("tiktok")
+    known = replace(known, credentials={**known.credentials, **credentials})
+    found = {one.what: one for one in account_checks._with_the_platform(known, "", AT // 1000)}
+    assert (found["token"].ok, found["subscription"].detail) == (True, "app_refused")
+    assert "40001" not in account_connect.connect(known, "https://api.example.org/hook/tiktok/jadran")
+    assert "app_id or secret is wrong" in account_connect.connect(known, "https://api.example.org/hook/tiktok/jadran")
+
+
+def test_a_file_without_the_app_s_id_leaves_tiktoks_callback_alone(platforms: Platforms) -> None:
+    known = platforms.known("tiktok")
+    [token] = account_checks._with_the_platform(replace(known, credentials={"secrets": ["the-secret"]}), "", 0)
+    assert (token.what, token.ok) == ("token", True)
+
+
+def test_a_page_of_others_and_a_retired_version_are_found(platforms: Platforms) -> None:
+    assert platforms.findings("linkedin", id="99") == {"token": (False, "permission_missing")}
+    assert platforms.findings("linkedin", api_version="202501") == {"token": (False, "version_retired")}
+
+
+@pytest.mark.parametrize(
+    ("fault", "found"),
+    [("40164", (False, "ip_not_allowed")), ("42001", (False, "token_invalid")), ("45009", (None, "rate_limited")),
+     ("48001", (False, "permission_missing")), ("-1", (None, "unreachable"))],
+)  # fmt: skip
+def test_what_wechat_says_of_a_token_has_its_word(
+    platforms: Platforms, fault: str, found: tuple[bool | None, str]
+) -> None:
+    platforms.others["wechat"].misbehave(fault)
+    assert platforms.findings("wechat") == {"token": found}
+
+
+def test_a_token_that_the_sweeper_has_not_had_yet_is_no_wrong_one(platforms: Platforms) -> None:
+    assert platforms.findings("wechat", token=config_push.NOT_YET) == {"token": (None, "not_renewed_yet")}
 
 
 def test_viber_asks_our_endpoint_while_it_is_told_where_it_is(platforms: Platforms) -> None:
@@ -304,7 +384,7 @@ def test_viber_asks_our_endpoint_while_it_is_told_where_it_is(platforms: Platfor
     assert "invalidUrl" in account_connect.connect(known, "https://api.example.org/hook/viber/jadran")
 
 
-@pytest.mark.parametrize("channel", sorted(account_connect.CALLS.keys() & {"telegram", "line", "viber", "messenger"}))
+@pytest.mark.parametrize("channel", ["line", "messenger", "telegram", "viber"])
 def test_a_platform_that_refuses_says_why_and_no_token_is_shown(platforms: Platforms, channel: str) -> None:
     wrong = "4200000001:another" if channel == "telegram" else "another"
     said = account_connect.connect(platforms.known(channel, token=wrong), "https://api.example.org/hook")
@@ -407,3 +487,10 @@ def test_a_channel_without_such_a_call_says_what_to_paste(files: Path) -> None:
     result = account("connect", "whatsapp", "106540352242922", "--file", files, "--url", "https://a.example")
     assert (result.exit_code, "callback URL https://a.example/hook/meta/main" in result.stderr) == (2, True)
     assert account("connect", "line", "nobody", "--file", files).exit_code == 2
+
+
+def test_linkedins_guide_is_the_whole_call() -> None:
+    page = Account(channel="linkedin", id="2414183", app="pages", source="linkedin", inbox="support")
+    said = account_edits.paste(page, "https://a.example")
+    assert "entity:urn%3Ali%3Aorganization%3A2414183,eventType:ORGANIZATION_SOCIAL_ACTION_NOTIFICATIONS" in said
+    assert '{"webhook": "https://a.example/hook/linkedin/pages"}' in said

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 from urllib.parse import urlencode
 
 from afterhours import channels, models
-from afterhours.channels.contract import Checked, Health, Request
+from afterhours.channels.contract import Checked, CheckedByApp, Health, Request
 from afterhours.channels.http import Limits, NotSent, Unconfirmed, get, post_json
 
 from afterhours_local import config, config_push
@@ -20,6 +20,7 @@ from afterhours_local.stack_config import StackConfig
 SOON_S = 7 * 86_400
 RENEWED_SOON_S = 600  # the sweeper renews long before
 LIMITS = Limits(connect_s=3.0, total_s=10.0, answer_bytes=65_536)
+UNSURE = ("unreachable", "rate_limited", "unreadable_answer")
 _WORD = "afterhours"
 
 
@@ -79,6 +80,8 @@ def _of_entry(
     credentials: dict[str, Any] = {"secrets": [values[each] for each in app.secrets if each in values]}
     if app.verify_token in values:
         credentials["verify_token"] = values[app.verify_token or ""]
+    if app.client_id:
+        credentials["client_id"] = app.client_id
     return Known(
         account,
         values.get(token or ""),
@@ -105,7 +108,7 @@ def _of_item(stack: StackConfig, item: Mapping[str, Any]) -> Known:
     return Known(
         account,
         (token or {}).get("token"),
-        credentials or {},
+        {**(credentials or {}), "client_id": (token or {}).get("client_id")},
         tuple(missing),
         ends // 1000 if isinstance(ends, int) else None,
         channels.renews(account.channel),
@@ -124,26 +127,31 @@ def findings(known: Known, base: str, now_s: int) -> Iterator[Finding]:
 
 
 def _with_the_platform(known: Known, base: str, now_s: int) -> Iterator[Finding]:
-    checked = getattr(channels.channel(known.account.channel), "health", None)
+    channel = channels.channel(known.account.channel)
     if known.expires_at is not None:
         yield _ending(known.expires_at, now_s, renewed=known.renewed)
-    if checked is None or not known.token:
+    if known.token == config_push.NOT_YET:
+        yield Finding("token", None, "not_renewed_yet", REMEDIES["not_renewed_yet"])
         return
-    health = cast(Checked, channels.channel(known.account.channel)).health(known.account, known.token)
+    if not hasattr(channel, "health") or not known.token:
+        return
+    health = cast(Checked, channel).health(known.account, known.token)
     about_delivery = health.detail in ("not_subscribed", "delivery_failing")
     is_good = health.ok or about_delivery
-    unsure = health.detail in ("unreachable", "rate_limited", "unreadable_answer")
     remedy = "" if is_good else REMEDIES.get(health.detail, "")
-    yield Finding("token", None if unsure else is_good, "fine" if is_good else health.detail, remedy)
+    yield Finding("token", None if health.detail in UNSURE else is_good, "fine" if is_good else health.detail, remedy)
     if health.expires_at is not None:
         yield _ending(health.expires_at, now_s, renewed=known.renewed)
+    if is_good and hasattr(channel, "app_health") and known.credentials.get("client_id"):
+        health = cast(CheckedByApp, channel).app_health(known.account, known.credentials)
     if is_good:
         yield from _subscription(known, health, base)
 
 
 def _subscription(known: Known, health: Health, base: str) -> Iterator[Finding]:
     if not health.ok:
-        yield Finding("subscription", False, health.detail, REMEDIES[health.detail])
+        ok = None if health.detail in UNSURE else False
+        yield Finding("subscription", ok, health.detail, REMEDIES.get(health.detail, ""))
     elif health.webhook is not None and base and health.webhook != f"{base}{known.hook}":
         yield Finding("subscription", False, "elsewhere", REMEDIES["elsewhere"])
     elif health.subscribed:

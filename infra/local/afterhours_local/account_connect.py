@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from afterhours import models
-from afterhours.channels import graph, http_deadline, line, telegram, telegram_api, untrusted, viber
+from afterhours.channels import graph, http_deadline, line, telegram, telegram_api, tiktok_api, untrusted, viber
 from afterhours.channels.contract import MalformedPayload
 from afterhours.channels.http import Answer, Limits, NotSent, Unconfirmed
 
@@ -31,7 +31,7 @@ def connect(known: Known, url: str) -> str:
     except (NotSent, Unconfirmed) as error:
         return str(error)
     good = said.get("ok") is True or said.get("success") is True or (known.account.channel == "line" and status == 200)
-    if good or (known.account.channel == "viber" and said.get("status") == 0):
+    if good or {"viber": said.get("status"), "tiktok": said.get("code")}.get(known.account.source) == 0:
         return ""
     inner = untrusted.mapping(said.get("error"))
     words = said.get("description") or said.get("status_message") or said.get("message") or inner.get("message")
@@ -66,6 +66,14 @@ def _viber(account: models.Account, token: str, credentials: Mapping[str, Any], 
     return _call("POST", f"{graph.host_of(account, viber.HOST)}/pa/set_webhook", wish, {"X-Viber-Auth-Token": token})
 
 
+def _tiktok(account: models.Account, token: str, credentials: Mapping[str, Any], url: str) -> Answer:
+    """One address an app and kind of event, for all its accounts; the app says who it is in the body."""
+    kind = tiktok_api.EVENT_TYPES[account.channel]
+    wish = {**tiktok_api.app_of(credentials), "event_type": kind, "callback_url": url}
+    place = f"{graph.host_of(account, tiktok_api.HOST)}/open_api/{tiktok_api.VERSION}/business/webhook/update/"
+    return _call("POST", place, wish, {})
+
+
 def _meta(account: models.Account, token: str, credentials: Mapping[str, Any], url: str) -> Answer:
     """The callback URL itself is set in the app's dashboard; this subscribes the app to the account."""
     alone = account.channel.startswith("instagram") and account.login == "instagram"
@@ -80,5 +88,6 @@ CALLS: dict[str, Callable[[models.Account, str, Mapping[str, Any], str], Answer]
     telegram.CHANNEL: _telegram,
     line.CHANNEL: _line,
     viber.CHANNEL: _viber,
+    **dict.fromkeys(tiktok_api.EVENT_TYPES, _tiktok),
     **dict.fromkeys(("messenger", "instagram", "facebook_comments", "instagram_comments"), _meta),
 }

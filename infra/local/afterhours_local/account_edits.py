@@ -122,7 +122,7 @@ def paste(account: Named, base: str) -> str:
     from afterhours_local.account_guides import guide
 
     way = f"/webchat/{account.id}" if account.source == "webchat" else f"/hook/{account.source}/{account.app}"
-    return guide(account.channel).paste.replace("{url}", f"{base or '<ApiUrl>'}{way}")
+    return guide(account.channel).paste.replace("{url}", f"{base or '<ApiUrl>'}{way}").replace("{id}", account.id)
 
 
 class _Wish:

@@ -104,21 +104,25 @@ GUIDES: dict[str, Guide] = {
     "tiktok": Guide(
         _TIKTOK,
         {"id": "the account's business id", "token": "its access token", "refresh": "its refresh token"},
-        "business/webhook/update with event type DIRECT_MESSAGE and callback URL {url}.",
+        "business/webhook/update with event type DIRECT_MESSAGE and callback URL {url} (account connect does it).",
         "business/webhook/delete, and take the app away in the account's settings.",
         _ROTATING,
     ),
     "tiktok_comments": Guide(
         _TIKTOK,
         {"id": "the account's business id", "page_id": "its unique_identifier, by which its own comments are known"},
-        "business/webhook/update with event type COMMENT and callback URL {url}.",
+        "business/webhook/update with event type COMMENT and callback URL {url} (account connect does it).",
         "business/webhook/delete, and take the app away in the account's settings.",
         _ROTATING,
     ),
     "linkedin": Guide(
         "the client secret (LinkedIn developers, the app's Auth)",
         {"id": "the organization's number", "token": "an access token of one of its admins"},
-        "LinkedIn developers, the app's Webhooks: {url}, then subscribe to ORGANIZATION_SOCIAL_ACTION_NOTIFICATIONS.",
+        # No call of ours: the configuration knows neither the app's number nor the member's.
+        "LinkedIn developers, the app's Webhooks: {url}. Then, with the token, Linkedin-Version: 202606 and"
+        " X-Restli-Protocol-Version: 2.0.0, PUT https://api.linkedin.com/rest/eventSubscriptions/(developerApplication:"
+        "urn%3Ali%3AdeveloperApplication%3A<app>,user:urn%3Ali%3Aperson%3A<administrator>,entity:urn%3Ali%3Aorganization"
+        '%3A{id},eventType:ORGANIZATION_SOCIAL_ACTION_NOTIFICATIONS) {"webhook": "{url}"}',
         "DELETE the event subscription of the organization.",
     ),
     "email": Guide(
@@ -164,6 +168,11 @@ REMEDIES = {
     "delivery_failing": "The platform's last delivery failed: is the stack up, and the secret the same on both sides?",
     "unreachable": "Nobody answered: try again later, and look at this machine's own network first.",
     "rate_limited": "The platform asks to wait: try again later.",
+    "app_refused": "The platform does not take the app's client_id and secret: are both of one and the same app?",
+    "ip_not_allowed": "WeChat does not know the address that asks: Basic configuration, IP white list. What counts is"
+    " the stack's own address (its NAT's); this check asks from here.",
+    "not_renewed_yet": "The sweeper has no token yet: that takes a minute after a push. If longer, see its log.",
+    "version_retired": "The version of the API has been retired: set a newer api_version at the account, push.",
     "account_without_page": "The account names no Page: give page_id, or login: instagram.",
     "missing_secret": "Set it, or write what it is into the file that the configuration names.",
     "handshake": "The endpoint does not answer as it should: was the configuration pushed with this secret?",

@@ -89,7 +89,7 @@ def connect(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether to.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell the platform where to deliver (Telegram, LINE, Viber), or subscribe the app (Meta). Push before."""
+    """Tell the platform where to deliver (Telegram, LINE, Viber, TikTok), or subscribe the app (Meta). Push before."""
     from afterhours_local.account_connect import CALLS
     from afterhours_local.account_connect import connect as connected
 

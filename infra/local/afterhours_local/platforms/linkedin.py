@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 from afterhours_local.platforms.fake import Deliver, Delivered, FakeAccount, FakePlatform, Said, Sent
 from afterhours_local.platforms.faults import Reply, as_json
@@ -180,6 +180,8 @@ class FakeLinkedIn(FakePlatform):
         return Reply(201, reply.body, reply.headers)  # spoilt with its id: that stands in a header
 
     def _take(self, method: str, path: str, headers: Mapping[str, str], raw: bytes) -> Reply:
+        if method == "GET":
+            return self._tell(self._account_of(headers), urlsplit(path).path, parse_qs(urlsplit(path).query))
         found = _PATH.fullmatch(path)
         if method != "POST" or found is None:
             raise LinkedInError(404)
@@ -188,6 +190,19 @@ class FakeLinkedIn(FakePlatform):
         if quote(below, safe="") != found[1]:
             raise LinkedInError(400, "Syntax exception in path variables")
         return self._comment(account, below, _read(headers, raw))
+
+    def _tell(self, account: FakeAccount, path: str, query: Mapping[str, list[str]]) -> Reply:
+        """Of its own page, and where its notifications go."""
+        if path.startswith("/rest/organizations/"):
+            if path != f"/rest/organizations/{account.id}":
+                raise LinkedInError(403)
+            return as_json(200, json.dumps({"id": int(account.id), "localizedName": "Hotel Jadran"}).encode())
+        kind = ["ORGANIZATION_SOCIAL_ACTION_NOTIFICATIONS"]
+        if path != "/rest/eventSubscriptions" or query != {"q": ["subscriberAndEventType"], "eventType": kind}:
+            raise LinkedInError(404)
+        about = {"entity": f"urn:li:organization:{account.id}", "eventType": kind[0], "user": "urn:li:person:admin0"}
+        elements = [{**about, "webhook": account.webhook_url}] if account.webhook_url else []
+        return as_json(200, json.dumps({"elements": elements}).encode())
 
     def _account_of(self, headers: Mapping[str, str]) -> FakeAccount:
         account = next((one for one in self.accounts() if f"Bearer {one.token}" == headers.get("authorization")), None)

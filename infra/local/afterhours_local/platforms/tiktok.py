@@ -8,8 +8,10 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from afterhours_local.platforms.fake import Deliver, FakeAccount, FakePlatform, Said, Sent
 from afterhours_local.platforms.faults import Reply, as_json
@@ -20,6 +22,7 @@ WINDOW_MS = 48 * 3_600_000
 PER_WINDOW = 10
 PER_SECOND = 10
 TEXT_LIMIT, REPLY_LIMIT = 6_000, 1_200
+EVENT_TYPES = {"DIRECT_MESSAGE": "tiktok", "COMMENT": "tiktok_comments"}
 OWN = "hotel.jadran"  # the account's own unique_identifier
 TOKEN_LIFE_S = 86_400
 _BIG = 7_300_000_000_000_000_000  # ids of comments and videos, beyond what a float holds
@@ -191,6 +194,8 @@ class FakeTikTok(FakePlatform):
         return spoil(spoilt, good, b'{"code":0,"message":"OK","data":{}}') if spoilt else good
 
     def _take(self, method: str, path: str, headers: Mapping[str, str], raw: bytes) -> Reply:
+        if method == "GET" and path.startswith(BASE):
+            return self._tell(urlsplit(path.removeprefix(BASE)).path, headers, dict(parse_qsl(urlsplit(path).query)))
         if method != "POST" or not path.startswith(BASE) or headers.get("content-type") != "application/json":
             return Reply(404, b"404 page not found", {"Content-Type": "text/plain"})
         body = _read(raw)
@@ -201,17 +206,42 @@ class FakeTikTok(FakePlatform):
                 return self._reply(self._account_of("tiktok_comments", headers, body), body)
             case "tt_user/oauth2/refresh_token/":
                 return self._renew(body)
+            case "business/webhook/update/":
+                return self._deliver_to(body)
         return Reply(404, b"404 page not found", {"Content-Type": "text/plain"})
 
+    def _tell(self, path: str, headers: Mapping[str, str], query: Body) -> Reply:
+        match path:
+            case "business/get/":
+                known = self._opened(headers, query)
+                if query.get("fields") != '["username"]' or not known:
+                    raise TikTokError(40002, "fields is invalid")
+                return _json(0, "OK", {"username": OWN})
+            case "business/webhook/list/":
+                [account, *_] = self._of_app(query)
+                registered = {"callback_url": account.webhook_url} if account.webhook_url else {}
+                return _json(0, "OK", {"app_id": account.client_id, "event_type": query["event_type"], **registered})
+        return Reply(404, b"404 page not found", {"Content-Type": "text/plain"})
+
+    def _of_app(self, asked: Body) -> list[FakeAccount]:
+        """The accounts of the app that says who it is, on the channel of its kind of event."""
+        if asked.get("event_type") not in EVENT_TYPES:
+            raise TikTokError(40002, "event_type is invalid")
+        app = (asked.get("app_id"), asked.get("secret"))
+        of_app = [one for one in self.accounts() if one.client_id and (one.client_id, one.client_secret) == app]
+        if not of_app:
+            raise TikTokError(40001, "app_id or secret is wrong")
+        return [one for one in of_app if one.channel == EVENT_TYPES[asked["event_type"]]]
+
+    def _deliver_to(self, body: Body) -> Reply:
+        if body.keys() != {"app_id", "secret", "event_type", "callback_url"}:
+            raise TikTokError(40002, "app_id, secret, event_type and callback_url are required")
+        for account in self._of_app(body):
+            super().register(replace(account, webhook_url=str(body["callback_url"])))
+        return _json(0, "OK", {"callback_url": body["callback_url"]})
+
     def _account_of(self, channel: str, headers: Mapping[str, str], body: Body) -> FakeAccount:
-        token = headers.get("access-token", "")
-        if not token:
-            raise TikTokError(40104, "Access token is missing.")
-        known = {one.channel: one for one in self.accounts() if one.id == body.get("business_id")}
-        renewed = self._tokens.get(str(body.get("business_id")))
-        good = {renewed[0]} if renewed else {one.token for one in known.values() if one.token != one.secret}
-        if token not in good:
-            raise TikTokError(40105, "Access token is incorrect or has been revoked.")
+        known = self._opened(headers, body)
         if channel not in known:
             raise TikTokError(40001, "No permission to operate this business account")
         second, asked = self._second
@@ -220,6 +250,18 @@ class FakeTikTok(FakePlatform):
         if self._second[1] > PER_SECOND:
             raise TikTokError(40016, "Requests made too frequently")
         return known[channel]
+
+    def _opened(self, headers: Mapping[str, str], body: Body) -> dict[str, FakeAccount]:
+        """What the token opens, by channel."""
+        token = headers.get("access-token", "")
+        if not token:
+            raise TikTokError(40104, "Access token is missing.")
+        known = {one.channel: one for one in self.accounts() if one.id == body.get("business_id")}
+        renewed = self._tokens.get(str(body.get("business_id")))
+        good = {renewed[0]} if renewed else {one.token for one in known.values() if one.token != one.secret}
+        if token not in good:
+            raise TikTokError(40105, "Access token is incorrect or has been revoked.")
+        return known
 
     def _send(self, account: FakeAccount, body: Body) -> Reply:
         if body.keys() - {"business_id", "recipient_type", "recipient", "message_type", "text", "template"}:

@@ -178,7 +178,10 @@ class FakeWechat(FakePlatform):
                     case "POST", "/cgi-bin/stable_token":
                         return self._token(_read(body))
                     case "POST", "/cgi-bin/message/custom/send":
-                        return self._send(parse_qs(parts.query).get("access_token", [""])[0], body)
+                        return self._send(self._account_of(parts.query), body)
+                    case "GET", "/cgi-bin/get_api_domain_ip":
+                        self._account_of(parts.query)
+                        return _json({"ip_list": ["203.0.113.7", "203.0.113.8"]})
                 return Reply(404, b"", {})
             except WechatError as error:
                 return error.reply
@@ -196,13 +199,18 @@ class FakeWechat(FakePlatform):
         self._tokens[token] = (account.id, self._now_ms() + TOKEN_LIFE_S * 1000)
         return _json({"access_token": token, "expires_in": TOKEN_LIFE_S})
 
-    def _send(self, token: str, raw: bytes) -> Reply | None:
-        account, until = self._tokens.get(token, ("", 0))
+    def _account_of(self, query: str) -> str:
+        """Of the token, unless the call meets a trouble."""
+        account, until = self._tokens.get(parse_qs(query).get("access_token", [""])[0], ("", 0))
         if not account or self._now_ms() > until:
             raise WechatError(42001 if account else 40001, "access_token expired or invalid credential")
+        if self._faults and self._faults[0] in set(Trouble):
+            fault = Trouble(str(self.next_fault()))
+            raise WechatError(int(fault), fault.name)
+        return account
+
+    def _send(self, account: str, raw: bytes) -> Reply | None:
         fault = self.next_fault()
-        if fault in set(Trouble):
-            raise WechatError(int(str(fault)), Trouble(str(fault)).name)
         spoilt = Spoilt(fault) if fault else None
         if spoilt and not spoilt.taken:
             return spoil(spoilt, _json({}), b"")

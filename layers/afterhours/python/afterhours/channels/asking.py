@@ -8,7 +8,7 @@ from afterhours.channels.contract import Health, MalformedPayload
 from afterhours.channels.http import Limits, NotSent, Unconfirmed, get
 
 LIMITS = Limits(connect_s=3.0, total_s=8.0, answer_bytes=65_536)
-_TROUBLE = {401: "token_invalid", 403: "permission_missing", 429: "rate_limited"}
+_TROUBLE = {401: "token_invalid", 403: "permission_missing", 426: "version_retired", 429: "rate_limited"}
 
 
 def asked(url: str, headers: Mapping[str, str], *, errors: bool = False) -> dict[str, Any] | Health:

@@ -159,6 +159,14 @@ class Checked(Protocol):
         """Ask the platform; changes nothing. Never raises for what it or the network does."""
 
 
+class CheckedByApp(Protocol):
+    """What a channel has as well whose platform tells its app, and not the account, where it delivers."""
+
+    def app_health(self, account: "Account", app: Mapping[str, Any]) -> Health:
+        """Ask the platform; changes nothing. `app` has `secrets` and `client_id`. Never raises for what it or the
+        network does."""
+
+
 class Renewed(NamedTuple):
     """A new token, and the refresh token for the next time where the platform has such."""
 

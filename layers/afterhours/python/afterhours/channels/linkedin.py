@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
-from afterhours.channels import graph, untrusted
-from afterhours.channels.contract import MalformedPayload, Piece
+from afterhours.channels import asking, graph, untrusted
+from afterhours.channels.contract import Health, MalformedPayload, Piece
 from afterhours.channels.http import LIMITS, Answer, Limits
 from afterhours.channels.linkedin_source import NOTIFICATIONS
 from afterhours.channels.sending import posted
@@ -139,14 +139,9 @@ def send(account: Account, token: str, outgoing: Outgoing, *, limits: Limits = L
         "message": {"text": outgoing.text},
         **({"parentComment": below} if comment else {}),
     }
-    headers = {
-        "Authorization": f"Bearer {token}",
-        "Linkedin-Version": account.api_version if _VERSION.fullmatch(account.api_version) else VERSION,
-        "X-Restli-Protocol-Version": "2.0.0",
-    }
     # The whole of it: parentheses and commas have a meaning of their own in such a path.
     url = f"{graph.host_of(account, HOST)}/rest/socialActions/{quote(below, safe='')}/comments"
-    answer = posted(url, request, headers, limits)
+    answer = posted(url, request, _headers(account, token), limits)
     return answer if isinstance(answer, Outcome) else _outcome_of(answer)
 
 
@@ -163,3 +158,33 @@ def _outcome_of(answer: Answer) -> Outcome:
         return Outcome(result=Result.UNKNOWN, reason="temporary", code=code)
     reason, account_problem = _REFUSALS.get(answer.status, ("bad_request", False))
     return Outcome(result=Result.REFUSED, reason=reason, code=code, account_problem=account_problem)
+
+
+def _headers(account: Account, token: str) -> dict[str, str]:
+    version = account.api_version if _VERSION.fullmatch(account.api_version) else VERSION
+    return {
+        "Authorization": f"Bearer {token}",
+        "Linkedin-Version": version,
+        "X-Restli-Protocol-Version": "2.0.0",
+    }
+
+
+def health(account: Account, token: str) -> Health:
+    """Whether the token opens the page, and where its notifications go; when a token ends LinkedIn tells its app only.
+
+    The finder is documented, what stands in its elements is inferred from the call that makes a subscription: so an
+    element without `entity` counts as ours, and one without `webhook` says nothing of where."""
+    if not graph.can_travel(token):
+        return Health(False, "token_invalid")
+    rest, headers = f"{graph.host_of(account, HOST)}/rest", _headers(account, token)
+    page = asking.asked(f"{rest}/organizations/{quote(account.id, safe='')}", headers)
+    if isinstance(page, Health):
+        return page
+    found = asking.asked(f"{rest}/eventSubscriptions?q=subscriberAndEventType&eventType={NOTIFICATIONS}", headers)
+    if isinstance(found, Health):
+        return found
+    subscriptions = [untrusted.mapping(one) for one in untrusted.items(found.get("elements"))]
+    ours = [one for one in subscriptions if one.get("entity", _ORGANIZATION + account.id) == _ORGANIZATION + account.id]
+    if not ours:
+        return Health(False, "not_subscribed", webhook="")
+    return Health(True, "fine", webhook=untrusted.text(ours[0].get("webhook")), subscribed=True)

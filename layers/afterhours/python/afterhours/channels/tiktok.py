@@ -36,6 +36,8 @@ _REMOVED = "authorization.removed"
 
 Fields = dict[str, Any]  # arguments of Event
 
+health = tiktok_api.health
+app_health = tiktok_api.app_health
 renew = tiktok_api.renew
 
 

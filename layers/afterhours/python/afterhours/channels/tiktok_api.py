@@ -2,14 +2,16 @@
 an old one. Shared by `tiktok` and `tiktok_comments`.
 
 Contract: platforms/tiktok.md, sections 5, 6 and 8. No send has an idempotency key, so what may have been taken counts
-as unknown. The access token lives a day.
+as unknown. The access token lives a day. From public clients, not from the vendor's pages: that `business/get` takes
+`fields` as JSON, and that `webhook/list` takes the app's secret in its query and answers `callback_url`.
 """
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
-from afterhours.channels import graph, untrusted
-from afterhours.channels.contract import MalformedPayload, NotRenewed, Renewed
+from afterhours.channels import asking, graph, untrusted
+from afterhours.channels.contract import Health, MalformedPayload, NotRenewed, Renewed
 from afterhours.channels.http import LIMITS, Answer, Limits
 from afterhours.channels.sending import posted
 from afterhours.models import Account, Outcome, Result
@@ -17,10 +19,12 @@ from afterhours.models import Account, Outcome, Result
 HOST = "https://business-api.tiktok.com"
 VERSION = "v1.3"
 WAIT_S = 60
+EVENT_TYPES = {"tiktok": "DIRECT_MESSAGE", "tiktok_comments": "COMMENT"}  # what an app has a callback for, by channel
 
 _TOKEN_CODES = {40100, 40101, 40102, 40104, 40105}
 _TOO_MANY = {40016, 40064}
 _NO_PERMISSION = 40001
+_OF_TOKENS = ("token_invalid", "permission_missing")
 _BAD_PARAMETER = 40002
 _GRANT = {"client_id": "client_id", "client_secret": "client_secret", "refresh_token": "refresh"}
 
@@ -79,6 +83,44 @@ def outcome_of(said: Said, platform_id: str | None) -> Outcome:
     closed = "window" in said.message or "48 hours" in said.message
     reason = "window_closed" if closed else "bad_request" if said.code == _BAD_PARAMETER else "unknown_error"
     return Outcome(result=Result.REFUSED, reason=reason, code=code)
+
+
+def health(account: Account, token: str) -> Health:
+    """Whether the token is good and opens the account. When it ends, the stack knows, and renews it before."""
+    if not graph.can_travel(token):
+        return Health(False, "token_invalid")
+    found = _asked(account, "business/get", {"business_id": account.id, "fields": '["username"]'}, token)
+    return found if isinstance(found, Health) else Health(True, "fine")
+
+
+def app_health(account: Account, app: Mapping[str, Any]) -> Health:
+    """Where TikTok delivers what the channel reads: one address an app, for all its accounts."""
+    query = {**app_of(app), "event_type": EVENT_TYPES[account.channel]}
+    found = _asked(account, "business/webhook/list", query)
+    if isinstance(found, Health):  # by the app's own secret: no token has to do with it
+        return found._replace(detail="app_refused") if found.detail in _OF_TOKENS else found
+    webhook = untrusted.text(found.get("callback_url")) or ""
+    return Health(bool(webhook), "fine" if webhook else "not_subscribed", webhook=webhook, subscribed=bool(webhook))
+
+
+def app_of(app: Mapping[str, Any]) -> dict[str, str]:
+    """How an app says who it is."""
+    return {"app_id": str(app.get("client_id") or ""), "secret": next(iter(app.get("secrets") or ()), "")}
+
+
+def _asked(account: Account, path: str, query: Mapping[str, str], token: str = "") -> dict[str, Any] | Health:
+    url = f"{graph.host_of(account, HOST)}/open_api/{VERSION}/{path}/?{urlencode(query)}"
+    found = asking.asked(url, {"Access-Token": token} if token else {})
+    if isinstance(found, Health):
+        return found
+    code = untrusted.integer(found.get("code"))
+    if code == 0:
+        return untrusted.mapping(found.get("data"))
+    if code is None or not 40000 <= code < 50000:
+        return Health(False, "unreadable_answer" if code is None else "unreachable")
+    if code in _TOO_MANY:
+        return Health(False, "rate_limited")
+    return Health(False, "token_invalid" if code in _TOKEN_CODES else "permission_missing")
 
 
 def renew(account: Account, record: Mapping[str, Any], *, limits: Limits = LIMITS) -> Renewed | NotRenewed:

@@ -28,6 +28,8 @@ _HANDLE = re.compile(r"([^/]+)/([^/]+)")  # the video's id and the comment's
 # Who may read it: what friends alone may is hidden from the others.
 _VISIBILITY = {"set_to_hidden": "hide", "set_to_friends_only": "hide", "set_to_public": "unhide"}
 
+health = tiktok_api.health
+app_health = tiktok_api.app_health
 renew = tiktok_api.renew
 
 

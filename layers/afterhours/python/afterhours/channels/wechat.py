@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
-from afterhours.channels import graph, untrusted
-from afterhours.channels.contract import MalformedPayload, NotRenewed, Piece, Renewed
+from afterhours.channels import asking, graph, untrusted
+from afterhours.channels.contract import Health, MalformedPayload, NotRenewed, Piece, Renewed
 from afterhours.channels.http import LIMITS, Answer, Limits, NotSent, Unconfirmed, post_json
 from afterhours.channels.sending import posted
 from afterhours.channels.wechat_source import TEXT_LIMIT as TEXT_LIMIT
@@ -35,17 +35,26 @@ _EVENTS = {
     # Where somebody is, which link of the menu they opened, how a mass message went: nobody says anything.
     **dict.fromkeys(("LOCATION", "VIEW", "MASSSENDJOBFINISH", "TEMPLATESENDJOBFINISH"), Kind.IGNORED),
 }
+_IP_NOT_ALLOWED = 40164
 # errcode -> our word for it, and whether the account is the trouble.
 _REFUSALS = {
     **dict.fromkeys((40003, 43004, 43019, 50002), ("contact_unavailable", False)),
-    40164: ("ip_not_allowed", True),
+    _IP_NOT_ALLOWED: ("ip_not_allowed", True),
     45002: ("too_long", False),
     45009: ("daily_limit", True),
     45015: ("window_closed", False),
     45047: ("too_many_unanswered", False),
     **dict.fromkeys((48001, 48004), ("permission_missing", True)),
 }
-_NOT_TAKEN = {-1: "busy", 45011: "rate_limited", **dict.fromkeys((40001, 40014, 42001), "token_expired")}
+_NO_TOKEN = (40001, 40014, 42001)
+_UNWELL = {
+    -1: "unreachable",
+    **dict.fromkeys(_NO_TOKEN, "token_invalid"),
+    _IP_NOT_ALLOWED: "ip_not_allowed",
+    **dict.fromkeys((45009, 45011), "rate_limited"),
+    **dict.fromkeys((48001, 48004), "permission_missing"),
+}
+_NOT_TAKEN = {-1: "busy", 45011: "rate_limited", **dict.fromkeys(_NO_TOKEN, "token_expired")}
 
 Fields = dict[str, Any]  # arguments of Event
 
@@ -179,4 +188,19 @@ def renew(account: Account, record: Mapping[str, Any], *, limits: Limits = LIMIT
     token, lives_s = untrusted.text(body.get("access_token")), untrusted.integer(body.get("expires_in"))
     if answer.status == 200 and token and lives_s:
         return Renewed(token, lives_s)
-    return NotRenewed(str(_errcode(body) or answer.status), final=False)
+    code = _errcode(body)
+    return NotRenewed("ip_not_allowed" if code == _IP_NOT_ALLOWED else str(code or answer.status), final=False)
+
+
+def health(account: Account, token: str) -> Health:
+    """Whether WeChat takes the token, and from here: documented is that the white list guards the giving of tokens, and
+    inferred that it may guard other calls. Where events go WeChat tells nobody."""
+    if not graph.can_travel(token):
+        return Health(False, "token_invalid")
+    url = f"{graph.host_of(account, HOST)}/cgi-bin/get_api_domain_ip?access_token={quote(token, safe='')}"
+    found = asking.asked(url, {})
+    if isinstance(found, Health):
+        return found
+    if untrusted.items(found.get("ip_list")):
+        return Health(True, "fine")
+    return Health(False, _UNWELL.get(_errcode(found) or 0, "refused"))
