@@ -7,7 +7,7 @@ from typing import Any
 import faulty_server
 import pytest
 from afterhours import settings
-from afterhours.channels import facebook_comments, graph_media, instagram, messenger, webchat, whatsapp
+from afterhours.channels import facebook_comments, files, instagram, messenger, webchat, whatsapp
 from afterhours.channels.contract import Missing, NotFetched
 from afterhours.channels.http import Limits
 from afterhours.models import Account, Attachment
@@ -297,9 +297,9 @@ def test_a_file_of_just_the_limit_comes_whole() -> None:
 
 
 def test_the_limit_is_four_megabytes_and_all_requests_fit_into_the_functions_time() -> None:
-    assert graph_media.FILE_LIMIT == graph_media.LIMITS.answer_bytes == 4 * 1024 * 1024
-    assert len(json.dumps("x" * (graph_media.FILE_LIMIT * 4 // 3 + 4))) < 6 * 1024 * 1024  # what Lambda lets through
-    assert 3 * (graph_media.LIMITS.total_s + graph_media.LIMITS.connect_s) < 28
+    assert files.FILE_LIMIT == files.LIMITS.answer_bytes == 4 * 1024 * 1024
+    assert len(json.dumps("x" * (files.FILE_LIMIT * 4 // 3 + 4))) < 6 * 1024 * 1024  # what Lambda lets through
+    assert 3 * (files.LIMITS.total_s + files.LIMITS.connect_s) < 28
 
 
 def test_nobody_listening_is_no_error_of_ours() -> None:

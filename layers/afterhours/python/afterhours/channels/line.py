@@ -11,9 +11,9 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
-from afterhours.channels import asking, graph, untrusted
+from afterhours.channels import asking, files, graph, untrusted
 from afterhours.channels.contract import Health, MalformedPayload, Missing, NotFetched, Piece
-from afterhours.channels.http import Answer, Limits, NotSent, TooLarge, Unconfirmed, get
+from afterhours.channels.http import Answer, Limits
 from afterhours.channels.sending import posted
 from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing, QuickReply, Result, event_key
 
@@ -28,7 +28,6 @@ CAPABILITIES = frozenset({"quick_replies", "attachments", "retry_key"})
 HOST = "https://api.line.me"
 FILE_HOST = "https://api-data.line.me"
 LIMITS = Limits(connect_s=2.0, total_s=6.0)  # reply, push and push again have to fit into one run of the worker
-FETCH_LIMITS = Limits(connect_s=2.0, total_s=6.0, answer_bytes=4 * 1024 * 1024)
 
 _MAX_CHOICES = 13
 _MAX_LABEL = 20
@@ -228,22 +227,14 @@ def _refusal(status: int, said: str) -> tuple[str, bool]:
     return "bad_request", False
 
 
-def fetch(account: Account, token: str, attachment: Attachment, *, limits: Limits = FETCH_LIMITS) -> bytes | NotFetched:
+def fetch(account: Account, token: str, attachment: Attachment, *, limits: Limits = files.LIMITS) -> bytes | NotFetched:
     """By the message's id, from LINE's own host for files."""
     if attachment.id is None:
         return NotFetched(Missing.NO_FILE, "foreign_address" if attachment.url else "no_message_id")
     if not graph.can_travel(token):
         return NotFetched(Missing.UNAVAILABLE, "token_invalid")
     url = f"{graph.host_of(account, FILE_HOST)}/v2/bot/message/{quote(attachment.id, safe='')}/content"
-    try:
-        answer = get(url, {"Authorization": f"Bearer {token}", "Accept": "*/*"}, limits=limits)
-    except TooLarge as error:
-        return NotFetched(Missing.TOO_LARGE, str(error))
-    except (NotSent, Unconfirmed) as error:
-        return NotFetched(Missing.UNAVAILABLE, str(error))
-    if answer.status == 200 and answer.body:
-        return answer.body
-    return NotFetched(Missing.GONE if answer.status in (404, 410) else Missing.UNAVAILABLE, str(answer.status))
+    return files.body_of(files.got(url, {**files.HEADERS, "Authorization": f"Bearer {token}"}, limits))
 
 
 def health(account: Account, token: str) -> Health:

@@ -4,15 +4,13 @@ import re
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from afterhours.channels import graph, untrusted
+from afterhours.channels import files, graph, untrusted
 from afterhours.channels.contract import Health, MalformedPayload, Missing, NotFetched
-from afterhours.channels.http import Answer, Limits, NotSent, TooLarge, Unconfirmed, get
+from afterhours.channels.http import Answer, Limits
 from afterhours.channels.sending import posted
 from afterhours.models import Account, Attachment, Outcome, Result
 
 HOST = "https://api.telegram.org"
-FILE_LIMIT = 4 * 1024 * 1024  # in base64 it still fits into a function's answer of 6 MB
-FETCH_LIMITS = Limits(connect_s=2.0, total_s=6.0, answer_bytes=FILE_LIMIT)
 HEALTH_LIMITS = Limits(connect_s=3.0, total_s=8.0, answer_bytes=65_536)
 WAIT_S = 30  # where a 429 does not say how long
 
@@ -73,7 +71,7 @@ def health(account: Account, token: str) -> Health:
     return Health(detail == "fine", detail, webhook=webhook, subscribed=bool(webhook))
 
 
-def fetch(account: Account, token: str, attachment: Attachment, *, limits: Limits = FETCH_LIMITS) -> bytes | NotFetched:
+def fetch(account: Account, token: str, attachment: Attachment, *, limits: Limits = files.LIMITS) -> bytes | NotFetched:
     """The id leads to a path that is good for an hour. Its address holds the token and is never shown."""
     if attachment.id is None:
         return NotFetched(Missing.NO_FILE, "no_file_id")
@@ -89,16 +87,5 @@ def fetch(account: Account, token: str, attachment: Attachment, *, limits: Limit
     path = untrusted.text(said.result.get("file_path")) or ""
     if not _FILE_PATH.fullmatch(path):
         return NotFetched(Missing.UNAVAILABLE, "foreign_address")
-    return _download(f"{graph.host_of(account, HOST)}/file/bot{token}/{quote(path)}", limits)
-
-
-def _download(url: str, limits: Limits) -> bytes | NotFetched:
-    try:
-        answer = get(url, {"Accept": "*/*"}, limits=limits)
-    except TooLarge as error:
-        return NotFetched(Missing.TOO_LARGE, str(error))
-    except (NotSent, Unconfirmed) as error:
-        return NotFetched(Missing.UNAVAILABLE, str(error))
-    if answer.status == 200 and answer.body:
-        return answer.body
-    return NotFetched(Missing.GONE if answer.status in (404, 410) else Missing.UNAVAILABLE, str(answer.status))
+    url = f"{graph.host_of(account, HOST)}/file/bot{token}/{quote(path)}"
+    return files.body_of(files.got(url, files.HEADERS, limits))
