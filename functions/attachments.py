@@ -100,10 +100,10 @@ def _fetched(pk: str, attachment: Attachment) -> bytes | NotFetched:
     if "attachments" not in channel.CAPABILITIES:
         return NotFetched(Missing.NO_FILE, "no_capability")
     account = config.account(name, account_id)
-    token = secrets.token(name, account_id) if account else None
-    if account is None or token is None:
+    if account is None:
         return NotFetched(Missing.UNAVAILABLE, "account_not_connected")
-    return cast(Fetching, channel).fetch(account, token, attachment)
+    token = secrets.token(channels.token_holder(name), account_id)
+    return cast(Fetching, channel).fetch(account, token or "", attachment)
 
 
 def _answer(body: bytes, attachment: Attachment) -> Response:

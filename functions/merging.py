@@ -142,11 +142,11 @@ def tapped(event: Event, place: Place) -> Event:
 
 
 def _short(attachment: Attachment) -> Item:
-    """An attachment that fits: a cut name still says something, a cut address leads nowhere."""
+    """An attachment that fits: a cut name still says something, a cut address or id leads nowhere."""
     kept = attachment.model_dump(exclude_none=True)
-    if len(kept.get("url", "")) > URL_KEPT:
-        del kept["url"]
-    return {field: value if field == "url" else value[:NAME_KEPT] for field, value in kept.items()}
+    leading = {field: kept.pop(field) for field in ("url", "id") if field in kept}
+    cut = {field: value[:NAME_KEPT] if isinstance(value, str) else value for field, value in kept.items()}
+    return {**cut, **{field: value for field, value in leading.items() if len(value) <= URL_KEPT}}
 
 
 def quarantine(message: dict[str, Any], reason: str) -> None:

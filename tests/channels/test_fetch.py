@@ -7,7 +7,17 @@ from typing import Any
 import faulty_server
 import pytest
 from afterhours import settings
-from afterhours.channels import facebook_comments, files, instagram, messenger, webchat, whatsapp
+from afterhours.channels import (
+    facebook_comments,
+    files,
+    instagram,
+    messenger,
+    tiktok,
+    viber,
+    webchat,
+    wechat,
+    whatsapp,
+)
 from afterhours.channels.contract import Missing, NotFetched
 from afterhours.channels.http import Limits
 from afterhours.models import Account, Attachment
@@ -17,6 +27,8 @@ TOKEN = "EAAJadranToken"
 PNG = b"\x89PNG\r\n\x1a\n and so on"
 LOOKASIDE = "https://lookaside.fbsbx.com/whatsapp_business/attachments/?mid=1&ext=2&hash=h"
 CDN = "https://scontent.xx.fbcdn.net/v/t1.15752-9/1_n.jpg?oh=a&oe=B"
+VIBERS = "https://dl-media.viber.com/5/media/2/short/any/sig/image/0x0/95e0/1.jpg?Expires=1&Signature=s"
+TIKTOKS = "https://p16-im-sign-sg.tiktokcdn.com/tos-alisg-im/1?x-expires=1&x-signature=s"
 SMALL = Limits(connect_s=0.3, total_s=0.6, answer_bytes=1000)
 
 
@@ -43,6 +55,21 @@ def of_messenger(base: str | None, url: str = CDN, limits: Limits = SMALL) -> by
 
 def of_whatsapp(base: str, limits: Limits = SMALL, token: str = TOKEN) -> bytes | NotFetched:
     return whatsapp.fetch(account("whatsapp", base), token, image(id="4711"), limits=limits)
+
+
+def of_viber(base: str, url: str = VIBERS, limits: Limits = SMALL) -> bytes | NotFetched:
+    return viber.fetch(account("viber", base), TOKEN, image(url=url), limits=limits)
+
+
+def of_tiktok(base: str, token: str = TOKEN, **attachment: str) -> bytes | NotFetched:
+    asked = Attachment(**{"type": "image", "id": "Y29udg+/8= tt-1 media-1", **attachment})
+    return tiktok.fetch(account("tiktok", base), token, asked, limits=SMALL)
+
+
+def of_wechat(base: str, token: str = TOKEN, **attachment: str) -> bytes | NotFetched:
+    asked = Attachment(**{"type": "image", "id": "media-1", **attachment})
+    served = account("wechat", base).model_copy(update={"customer_service": True})
+    return wechat.fetch(served, token, asked, limits=SMALL)
 
 
 def described(**changes: Any) -> faulty_server.Behaviour:
@@ -127,7 +154,29 @@ def test_a_file_on_a_host_of_the_platform_is_fetched_without_a_token(channel: An
 def test_no_other_address_is_asked(url: str) -> None:
     with FaultyServer(answer(200, PNG)) as platform:
         assert of_messenger(platform.url, url) == NotFetched(Missing.NO_FILE, "foreign_address")
+        assert of_viber(platform.url, vibers(url)) == NotFetched(Missing.NO_FILE, "foreign_address")
     assert platform.connections == 0
+
+
+def vibers(url: str) -> str:
+    """The same trick with a name of Viber's."""
+    return url.replace("scontent.xx.fbcdn.net", "dl-media.viber.com").replace("fbcdn.net", "cdn.viber.com")
+
+
+@pytest.mark.parametrize("host", ["dl-media.viber.com", "DL-Media.Viber.com", "media-direct.cdn.viber.com"])
+def test_a_file_on_a_host_of_vibers_is_fetched_without_a_token(host: str) -> None:
+    with FaultyServer(answer(200, PNG)) as platform:
+        assert of_viber(platform.url, VIBERS.replace("dl-media.viber.com", host)) == PNG
+    [received] = platform.received
+    assert (received.method, received.path) == ("GET", VIBERS.removeprefix("https://dl-media.viber.com"))
+    assert TOKEN not in str(received)
+
+
+@pytest.mark.parametrize("host", ["viber.com", "www.viber.com", "chats.viber.com", "dl-media.viber.com.example"])
+def test_not_all_that_is_called_viber_hands_out_files(host: str) -> None:
+    with FaultyServer(answer(200, PNG)) as platform:
+        found = of_viber(platform.url, VIBERS.replace("dl-media.viber.com", host))
+    assert (found, platform.connections) == (NotFetched(Missing.NO_FILE, "foreign_address"), 0)
 
 
 @pytest.mark.parametrize(
@@ -160,9 +209,9 @@ def test_an_attachment_that_leads_nowhere_is_no_file() -> None:
 
 
 def test_the_channels_say_whose_attachments_can_be_fetched() -> None:
-    every = (whatsapp, messenger, instagram, webchat, facebook_comments)
+    every = (whatsapp, messenger, instagram, viber, tiktok, wechat, webchat, facebook_comments)
     able = [channel for channel in every if "attachments" in getattr(channel, "CAPABILITIES", ())]
-    assert able == [whatsapp, messenger, instagram]
+    assert able == [whatsapp, messenger, instagram, viber, tiktok, wechat]
     assert [channel for channel in every if hasattr(channel, "fetch")] == able
 
 
@@ -225,9 +274,10 @@ def test_a_media_id_cannot_leave_its_place_in_the_address() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "a\r\nX-Evil: 1", "žeton"])
-def test_a_token_that_no_header_can_carry_is_not_tried(token: str) -> None:
+@pytest.mark.parametrize("fetch", [of_whatsapp, of_tiktok, of_wechat])
+def test_a_token_that_no_header_can_carry_is_not_tried(fetch: Any, token: str) -> None:
     with FaultyServer(described()) as platform:
-        assert of_whatsapp(platform.url, token=token) == NotFetched(Missing.UNAVAILABLE, "token_invalid")
+        assert fetch(platform.url, token=token) == NotFetched(Missing.UNAVAILABLE, "token_invalid")
     assert platform.connections == 0
 
 
@@ -253,6 +303,125 @@ def test_what_graph_says_of_a_media_id_ends_there_where_it_leads_nowhere(case: s
     with FaultyServer(behaviour, answer(200, PNG)) as platform:
         assert of_whatsapp(platform.url) == NotFetched(missing, reason)
     assert platform.connections == 1
+
+
+# TikTok: three ids, then a file
+
+
+def told(url: object = TIKTOKS, code: int = 0) -> faulty_server.Behaviour:
+    """TikTok's answer to the ids."""
+    return answer(200, {"code": code, "message": "OK", "request_id": "2026", "data": {"download_url": url}})
+
+
+@pytest.mark.parametrize(("kind", "media_type"), [("image", "IMAGE"), ("video", "VIDEO")])
+def test_tiktoks_ids_lead_to_the_file_and_both_want_the_token_in_a_header(kind: str, media_type: str) -> None:
+    with FaultyServer(told(), answer(200, PNG)) as platform:
+        assert of_tiktok(platform.url, type=kind) == PNG
+    asked, fetched = platform.received
+    assert (asked.method, asked.path) == ("POST", "/open_api/v1.3/business/message/media/download/")
+    assert asked.json == {
+        "business_id": "106540352242922", "conversation_id": "Y29udg+/8=", "message_id": "tt-1",
+        "media_id": "media-1", "media_type": media_type,
+    }  # fmt: skip
+    assert (asked.headers["access-token"], fetched.headers["x-user"]) == (TOKEN, TOKEN)
+    assert (fetched.method, fetched.path) == ("GET", TIKTOKS.removeprefix("https://p16-im-sign-sg.tiktokcdn.com"))
+    assert "access-token" not in fetched.headers
+
+
+@pytest.mark.parametrize("url", [*(url for url in FOREIGN if url), CDN, "https://tiktokcdn.com.example/x"])
+def test_tiktoks_token_goes_to_its_own_hosts_whatever_it_says(url: str) -> None:
+    with FaultyServer(told(url), answer(200, PNG)) as platform:
+        assert of_tiktok(platform.url) == NotFetched(Missing.UNAVAILABLE, "foreign_address")
+    assert platform.connections == 1
+
+
+@pytest.mark.parametrize("location", ["https://evil.example/x", "https://p19-im-sign-sg.tiktokcdn.com/x"])
+def test_tiktoks_token_is_not_carried_to_a_second_host(location: str) -> None:
+    with FaultyServer(told(), answer(302, location=location), answer(200, PNG)) as platform:
+        assert of_tiktok(platform.url) == NotFetched(Missing.UNAVAILABLE, "foreign_address")
+    assert platform.connections == 2
+
+
+@pytest.mark.parametrize(
+    "nothing", [{"id": "media-1"}, {"id": "a b"}, {"id": ""}, {"type": "sticker"}, {"type": "link"}]
+)
+def test_what_tiktok_gives_no_file_of_is_not_asked_for(nothing: dict[str, str]) -> None:
+    with FaultyServer(told()) as platform:
+        assert of_tiktok(platform.url, **nothing) == NotFetched(Missing.NO_FILE, "no_media_id")
+    assert platform.connections == 0
+
+
+TOLD: dict[str, tuple[faulty_server.Behaviour, Missing, str]] = {
+    "unknown": (told("", 40002), Missing.GONE, "40002"),
+    "token run out": (told("", 40105), Missing.UNAVAILABLE, "40105"),
+    "not permitted": (told("", 40001), Missing.UNAVAILABLE, "40001"),
+    "throttled": (told("", 40016), Missing.UNAVAILABLE, "40016"),
+    "its own trouble": (told("", 50000), Missing.UNAVAILABLE, "50000"),
+    "an address in spite of a refusal": (told(TIKTOKS, 40105), Missing.UNAVAILABLE, "40105"),
+    "no address": (told(None), Missing.UNAVAILABLE, "unreadable_answer"),
+    "an address that is none": (told(["x"]), Missing.UNAVAILABLE, "unreadable_answer"),
+    "no JSON": (answer(200, b"<html>"), Missing.UNAVAILABLE, "unreadable_answer"),
+    "down": (answer(503), Missing.UNAVAILABLE, "unreadable_answer"),
+    "redirect": (answer(302, location=TIKTOKS), Missing.UNAVAILABLE, "redirected"),
+    "silent": (after_request(faulty_server.silent), Missing.UNAVAILABLE, "timeout"),
+}
+
+
+@pytest.mark.parametrize("case", TOLD)
+def test_what_tiktok_says_of_the_ids_ends_there_where_it_leads_nowhere(case: str) -> None:
+    behaviour, missing, reason = TOLD[case]
+    with FaultyServer(behaviour, answer(200, PNG)) as platform:
+        assert of_tiktok(platform.url) == NotFetched(missing, reason)
+    assert platform.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "missing"), [(403, Missing.UNAVAILABLE), (404, Missing.GONE), (500, Missing.UNAVAILABLE)]
+)
+def test_an_address_that_tiktok_has_just_told_is_not_run_out(status: int, missing: Missing) -> None:
+    with FaultyServer(told(), answer(status)) as platform:
+        assert of_tiktok(platform.url) == NotFetched(missing, str(status))
+
+
+# WeChat: a media id
+
+
+def test_wechats_media_id_leads_to_the_file_at_once() -> None:
+    with FaultyServer(answer(200, PNG)) as platform:
+        assert of_wechat(platform.url, token="a b&c", id="../x?y") == PNG
+    [received] = platform.received
+    assert (received.method, received.path) == ("GET", "/cgi-bin/media/get?access_token=a%20b%26c&media_id=..%2Fx%3Fy")
+
+
+GIVEN: dict[str, tuple[faulty_server.Behaviour, Missing, str]] = {
+    "over": (answer(200, {"errcode": 40007, "errmsg": "invalid media_id"}), Missing.GONE, "40007"),
+    "token run out": (answer(200, {"errcode": 42001}), Missing.UNAVAILABLE, "42001"),
+    "not from here": (answer(200, {"errcode": 40164}), Missing.UNAVAILABLE, "40164"),
+    "a video": (answer(200, {"video_url": "http://mpvideo.example/a"}), Missing.NO_FILE, "video"),
+    "nothing": (answer(200), Missing.UNAVAILABLE, "200"),
+    "redirect": (answer(302, location=CDN), Missing.UNAVAILABLE, "302"),
+    "down": (answer(503, b"<html>"), Missing.UNAVAILABLE, "503"),
+    "too large": (answer(200, b"x" * 1001), Missing.TOO_LARGE, "answer_too_large"),
+    "silent": (after_request(faulty_server.silent), Missing.UNAVAILABLE, "timeout"),
+}
+
+
+@pytest.mark.parametrize("case", GIVEN)
+def test_what_wechat_says_instead_of_a_file_has_its_reason(case: str) -> None:
+    behaviour, missing, reason = GIVEN[case]
+    with FaultyServer(behaviour, answer(200, PNG)) as platform:
+        assert of_wechat(platform.url) == NotFetched(missing, reason)
+    assert platform.connections == 1
+
+
+def test_without_the_customer_service_wechat_is_not_asked() -> None:
+    with FaultyServer(answer(200, PNG)) as platform:
+        found = wechat.fetch(account("wechat", platform.url), TOKEN, image(id="media-1"), limits=SMALL)
+        nowhere = wechat.fetch(
+            account("wechat", platform.url), TOKEN, image(url="http://mmbiz.example/a"), limits=SMALL
+        )
+    assert {found, nowhere} == {NotFetched(Missing.NO_FILE, "unsupported")}
+    assert platform.connections == 0
 
 
 # How much and for how long
@@ -289,6 +458,12 @@ def test_a_file_that_does_not_come_has_its_reason(case: str) -> None:
     with FaultyServer(behaviour) as platform:
         assert of_messenger(platform.url) == NotFetched(missing, reason)
     assert platform.connections == 1
+
+
+def test_vibers_address_that_is_no_longer_good_is_gone() -> None:
+    for status in (403, 404, 410):
+        with FaultyServer(answer(status)) as platform:
+            assert of_viber(platform.url) == NotFetched(Missing.GONE, str(status))
 
 
 def test_a_file_of_just_the_limit_comes_whole() -> None:

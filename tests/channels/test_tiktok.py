@@ -139,7 +139,7 @@ READ: dict[str, dict[str, Any]] = {
     "text-answering": {**MESSAGE, "text": "This one", "reply_to_id": "m-0", **numbered(3)},
     "image": {
         "kind": "message", "subkind": "image", **numbered(4),
-        "attachments": (Attachment(type="image", id="media-1"),)},
+        "attachments": (Attachment(type="image", id=f"{CONVERSATION} 7300000000000000004 media-1"),)},
     "share-post": {
         "kind": "message", "subkind": "share_post", **numbered(5),
         "attachments": (Attachment(type="link", url="https://www.tiktok.com/embed/123"),)},

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -9,11 +11,15 @@ import pytest
 from afterhours.stores import secrets
 from afterhours.stores.dynamo import to_item
 from afterhours_local.http_event import HttpRequest
+from afterhours_local.platforms import tiktok as tiktok_fake
+from afterhours_local.platforms import viber as viber_fake
 from afterhours_local.platforms.graph_files import FILE_URL_MS, MEDIA_ID_MS, File
+from afterhours_local.platforms.tiktok import FakeTikTok
+from afterhours_local.platforms.viber import FakeViber
 from botocore.exceptions import EndpointConnectionError
 from counting import failing
 from test_pictures import gif, jpeg, lossy, png
-from world import ACCOUNTS, ANA, IVO, PASSWORD, PETRA, WHATSAPP, World
+from world import ACCOUNTS, ANA, IVO, OTHERS, PASSWORD, PETRA, WHATSAPP, World
 
 GUEST = "7415500923317748"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -46,11 +52,41 @@ def look(
     world: World, entry: dict[str, Any], *, channel: str = "whatsapp", index: str = "0", token: str | None = None
 ) -> Look:
     """An agent asks for the file, as the page does: `#` percent-encoded."""
-    name = world.name(PETRA if channel == "whatsapp" else GUEST, channel)
+    name = world.name(contact_of(world, channel), channel)
     path = f"/api/threads/{name}/attachments/{quote(entry['id'], safe='')}/{index}"
     bearer = world.agent(ANA).token if token is None else token
     answer = world.stack.answer(HttpRequest("GET", path, (("authorization", f"Bearer {bearer}"),)))
     return Look(answer.status, dict(answer.headers), answer.body)
+
+
+def contact_of(world: World, channel: str) -> str:
+    """By what the thread of who sends files there is known."""
+    if channel == "tiktok":
+        return tiktok(world).conversation(OTHERS["tiktok"], GUEST)
+    return PETRA if channel == "whatsapp" else GUEST
+
+
+def viber(world: World) -> FakeViber:
+    fake = world.sandbox.others["viber"]
+    assert isinstance(fake, FakeViber)
+    return fake
+
+
+def tiktok(world: World) -> FakeTikTok:
+    fake = world.sandbox.others["tiktok"]
+    assert isinstance(fake, FakeTikTok)
+    return fake
+
+
+def send_there(world: World, channel: str, data: bytes, **how: str) -> dict[str, Any]:
+    """The same on Viber or TikTok."""
+    fake = viber(world) if channel == "viber" else tiktok(world)
+    world.stack.clock.advance(timedelta(seconds=1))
+    assert fake.send_file(OTHERS[channel], GUEST, data, **how).status == 200
+    world.stack.drain()
+    name = world.name(contact_of(world, channel), channel)
+    timeline = world.agent(ANA).call("GET", f"/api/threads/{name}")[1]["timeline"]
+    return dict(next(entry for entry in reversed(timeline) if entry["attachments"]))
 
 
 PHOTO = File("image", png(640, 480), "image/png")
@@ -140,7 +176,60 @@ def test_each_of_several_attachments_is_asked_for_by_its_place(world: World) -> 
     assert look(world, entry, channel="messenger", index="1").body == PHOTO.body
 
 
+@pytest.mark.parametrize("channel", ["viber", "tiktok"])
+def test_an_agent_sees_the_picture_that_a_customer_sent_there(world: World, channel: str) -> None:
+    entry = send_there(world, channel, PHOTO.body)
+    [attachment] = entry["attachments"]
+    assert (attachment["type"], attachment["available"], "url" in attachment) == ("image", True, False)
+    seen = look(world, entry, channel=channel)
+    assert (seen.status, seen.body, seen.headers["content-type"]) == (200, PHOTO.body, "image/png")
+
+
+def test_a_file_of_vibers_keeps_its_name_and_a_video_of_tiktoks_is_a_download(world: World) -> None:
+    entry = send_there(world, "viber", b"%PDF-1.7", kind="file", name="offer.pdf")
+    assert 'filename="offer.pdf"' in look(world, entry, channel="viber").headers["content-disposition"]
+    seen = look(world, send_there(world, "tiktok", b"a video", kind="video"), channel="tiktok")
+    assert (seen.body, seen.headers["content-disposition"].partition(";")[0]) == (b"a video", "attachment")
+
+
+def test_each_of_two_pictures_of_a_customer_is_its_own(world: World) -> None:
+    for channel in ("viber", "tiktok"):
+        first, second = (send_there(world, channel, png(640, width)) for width in (480, 481))
+        assert look(world, first, channel=channel).body == png(640, 480)
+        assert look(world, second, channel=channel).body == png(640, 481)
+
+
 # What cannot be had
+
+
+def test_vibers_address_is_good_for_an_hour(world: World) -> None:
+    entry = send_there(world, "viber", PHOTO.body)
+    world.wait(viber_fake.FILE_MS / 1000 - 1)
+    assert look(world, entry, channel="viber").status == 200
+    world.wait(2)
+    assert look(world, entry, channel="viber").code == "gone"
+
+
+def test_tiktok_is_asked_anew_each_time_and_not_with_another_accounts_token(world: World) -> None:
+    entry = send_there(world, "tiktok", PHOTO.body)
+    world.wait(tiktok_fake.FILE_MS / 1000 + 1)
+    assert look(world, entry, channel="tiktok").status == 200
+    known = tiktok(world).account("tiktok", OTHERS["tiktok"])
+    tiktok(world).register(replace(known, token="of-another-account"))
+    seen = look(world, entry, channel="tiktok")
+    tiktok(world).register(known)
+    assert (seen.status, seen.code) == (502, "unavailable")
+
+
+def test_a_file_of_another_conversation_is_not_given_to_who_names_it_here(world: World) -> None:
+    entry = send_there(world, "tiktok", PHOTO.body)
+    pk = world.pk(contact_of(world, "tiktok"), "tiktok")
+    item = next(item for item in world.events(pk) if item["sk"] == entry["id"])
+    foreign = {**item["attachments"][0], "id": f"another {item['attachments'][0]['id'].partition(' ')[2]}"}
+    world.stack.clients.dynamodb.put_item(
+        TableName=world.threads.table, Item=to_item({**item, "attachments": [foreign]})
+    )
+    assert look(world, entry, channel="tiktok").code == "gone"
 
 
 def test_a_file_of_more_than_four_megabytes_is_left_to_the_platforms_own_app(world: World) -> None:

@@ -82,7 +82,7 @@ def test_a_tap_comes_back_as_a_title_and_is_answered_as_what_it_stands_for(world
 
 
 def test_the_same_delivery_again_is_one_event(world: World, tiktok: FakeTikTok) -> None:
-    message = tiktok._message(US, LUCA, tiktok.conversation(US, LUCA), "tt-again", "Hello")
+    message = tiktok._message(US, LUCA, tiktok.conversation(US, LUCA), "tt-again", text={"body": "Hello"})
     say(world, tiktok, "Good evening")
     for _ in range(3):
         assert tiktok.deliver("tiktok", US, "im_receive_msg", message) == 200

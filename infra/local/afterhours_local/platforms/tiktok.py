@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from afterhours_local.platforms.fake import Deliver, FakeAccount, FakePlatform, Said, Sent
 from afterhours_local.platforms.faults import Reply, as_json
+from afterhours_local.platforms.signed_files import SignedFiles
 from afterhours_local.platforms.spoilt import Spoilt, spoil
 
 BASE = "/open_api/v1.3/"
@@ -25,6 +26,7 @@ TEXT_LIMIT, REPLY_LIMIT = 6_000, 1_200
 EVENT_TYPES = {"DIRECT_MESSAGE": "tiktok", "COMMENT": "tiktok_comments"}
 OWN = "hotel.jadran"  # the account's own unique_identifier
 TOKEN_LIFE_S = 86_400
+FILES, FILE_MS = "/tos-alisg-im/", 86_400_000  # the address of a file is good for a day
 _BIG = 7_300_000_000_000_000_000  # ids of comments and videos, beyond what a float holds
 
 Body = dict[str, Any]
@@ -76,6 +78,7 @@ class FakeTikTok(FakePlatform):
         self._comments: dict[tuple[str, str], str] = {}  # account and comment: its video
         self._pending: list[tuple[str, str, str, Body]] = []
         self._second = (0, 0)
+        self._files, self._named = SignedFiles(self._now_ms), dict[str, Body]()  # what has to be named for a file
 
     def forget(self) -> None:
         with self._lock:
@@ -93,13 +96,25 @@ class FakeTikTok(FakePlatform):
         """A customer writes a direct message, or a comment below a video."""
         if channel == "tiktok_comments":
             return self.comment(account, contact, text)
+        return self._write(account, contact, f"tt-{self.next_number()}", name or contact, text={"body": text})
+
+    def send_file(self, account: str, contact: str, data: bytes, *, kind: str = "image", name: str = "Luca") -> Said:
+        """A customer sends a picture or a video: the event has an id of it."""
+        with self._lock:
+            number, media_id = f"tt-{self.next_number()}", f"v0{self.next_number():030d}"
+            ids = {"conversation_id": self.conversation(account, contact), "message_id": number, "media_id": media_id}
+            self._named[media_id] = {"business_id": account, **ids, "media_type": kind.upper()}
+            self._files.keep(media_id, data)
+        return self._write(account, contact, number, name, **{kind: {"media_id": media_id}})
+
+    def _write(self, account: str, contact: str, number: str, name: str, **what: Body) -> Said:
+        """`what` is one thing, under the name of its type."""
         with self._lock:
             conversation = self.conversation(account, contact)
             self._windows[account, conversation] = (self._now_ms(), 0)
             self._people[conversation] = contact
-            number = f"tt-{self.next_number()}"
-            content = {**self._message(account, contact, conversation, number, text), "from": name or contact}
-        return Said(number, self.deliver(channel, account, "im_receive_msg", content))
+            content = {**self._message(account, contact, conversation, number, **what), "from": name}
+        return Said(number, self.deliver("tiktok", account, "im_receive_msg", content))
 
     def tap(self, account: str, contact: str, title: str) -> Said:
         """A tap on a button comes as its title and nothing more."""
@@ -109,18 +124,18 @@ class FakeTikTok(FakePlatform):
         """Its id, with the characters that have to be taken care of in a query."""
         return hashlib.sha256(f"{account} {contact}".encode()).hexdigest()[:24] + "+/8="
 
-    def _message(self, account: str, contact: str, conversation: str, number: str, text: str) -> Body:
+    def _message(self, account: str, contact: str, conversation: str, number: str, **what: Body) -> Body:
         return {
             "conversation_id": conversation,
             "message_id": number,
             "timestamp": self._now_ms(),
-            "type": "text",
+            "type": next(iter(what)),
             "from": contact,
             "to": OWN,
             "from_user": {"id": contact, "role": "personal_account"},
             "to_user": {"id": account, "role": "business_account"},
             "unique_identifier": contact,
-            "text": {"body": text},
+            **what,
         }
 
     def read(self, account: str, contact: str) -> int:
@@ -194,14 +209,17 @@ class FakeTikTok(FakePlatform):
         return spoil(spoilt, good, b'{"code":0,"message":"OK","data":{}}') if spoilt else good
 
     def _take(self, method: str, path: str, headers: Mapping[str, str], raw: bytes) -> Reply:
+        if method == "GET" and path.startswith(FILES):
+            return self._file(path, headers)
         if method == "GET" and path.startswith(BASE):
             return self._tell(urlsplit(path.removeprefix(BASE)).path, headers, dict(parse_qsl(urlsplit(path).query)))
-        if method != "POST" or not path.startswith(BASE) or headers.get("content-type") != "application/json":
-            return Reply(404, b"404 page not found", {"Content-Type": "text/plain"})
-        body = _read(raw)
-        match path.removeprefix(BASE):
+        called = method == "POST" and path.startswith(BASE) and headers.get("content-type") == "application/json"
+        body = _read(raw) if called else {}
+        match path.removeprefix(BASE) if called else None:
             case "business/message/send/":
                 return self._send(self._account_of("tiktok", headers, body), body)
+            case "business/message/media/download/":
+                return self._download(self._account_of("tiktok", headers, body), body)
             case "business/comment/reply/create/":
                 return self._reply(self._account_of("tiktok_comments", headers, body), body)
             case "tt_user/oauth2/refresh_token/":
@@ -280,10 +298,27 @@ class FakeTikTok(FakePlatform):
         self._windows[account.id, conversation] = (last, since + 1)
         number, contact = f"tt-{self.next_number()}", self._people[conversation]
         self.keep(Sent("tiktok", account.id, contact, text, self._now_ms(), number, titles))
-        echo = self._message(account.id, contact, conversation, number, text)
+        echo = self._message(account.id, contact, conversation, number, text={"body": text})
         echo |= {"from": OWN, "to": contact, "from_user": echo["to_user"], "to_user": echo["from_user"]}
         self._pending.append(("tiktok", account.id, "im_send_msg", echo))
         return _json(0, "OK", {"message": {"message_id": number}})
+
+    def _download(self, account: FakeAccount, body: Body) -> Reply:
+        media_id = str(body.get("media_id"))
+        if self._named.get(media_id) != body:
+            raise TikTokError(40002, "media_id is invalid")
+        url = f"https://p16-im-sign-sg.tiktokcdn.com{FILES}{media_id}?{self._files.query(media_id, FILE_MS)}"
+        return _json(0, "OK", {"download_url": url})
+
+    def _file(self, target: str, headers: Mapping[str, str]) -> Reply:
+        """The bytes behind an address of `_download`, for whoever has the account's token."""
+        parts = urlsplit(target)
+        media_id = parts.path.removeprefix(FILES)
+        try:
+            self._account_of("tiktok", {"access-token": headers.get("x-user", "")}, self._named.get(media_id, {}))
+        except TikTokError:
+            return Reply(403, b"", {})
+        return self._files.open(media_id, parts.query)
 
     def _reply(self, account: FakeAccount, body: Body) -> Reply:
         if body.keys() != {"business_id", "video_id", "comment_id", "text"}:

@@ -26,6 +26,7 @@ ATTEMPTS = 3
 TEXT_LIMIT = 2_048  # bytes
 WINDOW_MS = 48 * 3_600_000
 TOKEN_LIFE_S = 7_200
+MEDIA_MS = 3 * 86_400_000
 OUR_ID = "gh_4d00ed8d6399"
 
 Body = dict[str, Any]
@@ -77,6 +78,7 @@ class FakeWechat(FakePlatform):
         self.out_of_service = 0  # how often a customer read that
         self._last: dict[tuple[str, str], int] = {}
         self._tokens: dict[str, tuple[str, int]] = {}  # account and until when
+        self._media: dict[str, tuple[str, bytes, int]] = {}  # by id: account, bytes, until when
         self._asked = 0
 
     def forget(self) -> None:
@@ -97,6 +99,15 @@ class FakeWechat(FakePlatform):
             self._last[account, contact] = self._now_ms()
         status = self.deliver(account, self.document(contact, {**message, "MsgId": message_id}), lost=lost)
         return Said(message_id, status)
+
+    def send_picture(self, account: str, contact: str, data: bytes) -> Said:
+        """A follower sends a picture, which WeChat keeps for three days."""
+        with self._lock:
+            media_id = f"media-{self.next_number():060d}"
+            self._media[media_id] = (account, data, self._now_ms() + MEDIA_MS)
+        return self.send(
+            account, contact, {"MsgType": "image", "PicUrl": "http://mmbiz.example/a", "MediaId": media_id}
+        )
 
     def happen(self, account: str, contact: str, event: str, **more: str) -> int:
         """subscribe, unsubscribe, CLICK with its EventKey, … The webhook's last status."""
@@ -182,6 +193,8 @@ class FakeWechat(FakePlatform):
                     case "GET", "/cgi-bin/get_api_domain_ip":
                         self._account_of(parts.query)
                         return _json({"ip_list": ["203.0.113.7", "203.0.113.8"]})
+                    case "GET", "/cgi-bin/media/get":
+                        return self._give(self._account_of(parts.query), parse_qs(parts.query))
                 return Reply(404, b"", {})
             except WechatError as error:
                 return error.reply
@@ -208,6 +221,13 @@ class FakeWechat(FakePlatform):
             fault = Trouble(str(self.next_fault()))
             raise WechatError(int(fault), fault.name)
         return account
+
+    def _give(self, account: str, asked: Mapping[str, list[str]]) -> Reply:
+        """A medium, to the account that it was sent to."""
+        owner, data, until = self._media.get(asked.get("media_id", [""])[0], ("", b"", 0))
+        if owner != account or self._now_ms() > until:
+            raise WechatError(40007, "invalid media_id")
+        return Reply(200, data, {"Content-Type": "image/jpeg", "Content-disposition": 'attachment; filename="a.jpg"'})
 
     def _send(self, account: str, raw: bytes) -> Reply | None:
         fault = self.next_fault()

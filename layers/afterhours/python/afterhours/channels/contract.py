@@ -130,8 +130,8 @@ class Fetching(Protocol):
     """What a channel with the capability `attachments` has as well."""
 
     def fetch(self, account: "Account", token: str, attachment: "Attachment") -> "bytes | NotFetched":
-        """The bytes of what a customer sent, from the platform's own hosts only. Never raises for what the platform or
-        the network does."""
+        """The bytes of what a customer sent, from the platform's own hosts only. `token` is empty where the account has
+        none. Never raises for what the platform or the network does."""
 
 
 class Acknowledging(Protocol):

@@ -8,8 +8,8 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from afterhours.channels import graph, tiktok_api, untrusted
-from afterhours.channels.contract import Piece
+from afterhours.channels import files, graph, tiktok_api, untrusted
+from afterhours.channels.contract import Missing, NotFetched, Piece
 from afterhours.channels.http import LIMITS, Limits
 from afterhours.channels.tiktok_source import content_of
 from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing, QuickReply, Result, event_key
@@ -20,13 +20,16 @@ TEXT_LIMIT = 6000
 TEXT_UNIT = "code_points"
 WINDOW: timedelta | None = timedelta(hours=48)
 HUMAN_WINDOW: timedelta | None = timedelta(hours=48)
-CAPABILITIES = frozenset({"quick_replies", "receipts", "taps_as_text", "renews"})
+CAPABILITIES = frozenset({"quick_replies", "receipts", "attachments", "taps_as_text", "renews"})
 
 _MAX_CHOICES = 3
 _MAX_CARD_TEXT = 40
 _MAX_BUTTON = 20  # on a card of buttons; on one of links as long as its text
 _MAX_ID = 40
 
+# Inferred: the contract says that a file's address wants the token, not whose hosts such addresses are on.
+_FILE_DOMAINS = (".tiktok.com", ".tiktokcdn.com", ".tiktokcdn-us.com", ".tiktokcdn-eu.com")
+_FILES = {"image": "IMAGE", "video": "VIDEO"}
 _MEDIA = {"image": "image", "video": "video", "sticker": "sticker", "share_post": "link"}
 _RECEIVED = ("im_receive_msg", "im_receive_msg_eu")
 _ECHO = "im_send_msg"
@@ -108,9 +111,16 @@ def _said(content: dict[str, Any]) -> Fields:
         "reply_to_id": untrusted.identifier(referenced.get("referenced_message_id")),
     }
     if kind in _MEDIA:
-        media_id, url = untrusted.identifier(body.get("media_id")), untrusted.text(body.get("embed_url"))
-        fields["attachments"] = (Attachment(type=_MEDIA[kind], id=media_id, url=url),)
+        url = untrusted.text(body.get("embed_url"))
+        fields["attachments"] = (Attachment(type=_MEDIA[kind], id=_file_id(content, body), url=url),)
     return fields
+
+
+def _file_id(content: dict[str, Any], body: dict[str, Any]) -> str | None:
+    """All that TikTok asks for when it is to give the file."""
+    places = ((content, "conversation_id"), (content, "message_id"), (body, "media_id"))
+    ids = [found for place, name in places if (found := untrusted.identifier(place.get(name)))]
+    return " ".join(ids) if len(ids) == len(places) else None
 
 
 def text_units(text: str) -> int:
@@ -151,3 +161,24 @@ def _card(text: str, choices: tuple[QuickReply, ...]) -> dict[str, Any]:
     longest = _MAX_BUTTON if short else _MAX_CARD_TEXT
     buttons = [{"type": "REPLY", "title": choice.title[:longest], "id": choice.id} for choice in choices]
     return {"type": "QA_BUTTON_CARD" if short else "QA_LINK_CARD", "title": text, "buttons": buttons}
+
+
+def fetch(account: Account, token: str, attachment: Attachment, *, limits: Limits = files.LIMITS) -> bytes | NotFetched:
+    """The ids lead to an address that is good for a day; both want the token."""
+    ids = (attachment.id or "").split(" ")
+    if len(ids) != 3 or attachment.type not in _FILES:
+        return NotFetched(Missing.NO_FILE, "no_media_id")
+    named = dict(zip(("conversation_id", "message_id", "media_id"), ids, strict=True))
+    request = {"business_id": account.id, **named, "media_type": _FILES[attachment.type]}
+    said = tiktok_api.call(account, token, "business/message/media/download", request, limits)
+    if isinstance(said, Outcome):
+        return NotFetched(Missing.UNAVAILABLE, said.reason or "unreadable_answer")
+    url = untrusted.text(said.data.get("download_url"))
+    if said.code or not url:
+        missing = Missing.GONE if said.code == tiktok_api.BAD_PARAMETER else Missing.UNAVAILABLE
+        return NotFetched(missing, str(said.code) if said.code else "unreadable_answer")
+    return files.of_one_host(account, url, _is_file_host, {"x-user": token}, limits)
+
+
+def _is_file_host(host: str) -> bool:
+    return host.endswith(_FILE_DOMAINS)

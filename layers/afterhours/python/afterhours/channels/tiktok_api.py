@@ -20,12 +20,12 @@ HOST = "https://business-api.tiktok.com"
 VERSION = "v1.3"
 WAIT_S = 60
 EVENT_TYPES = {"tiktok": "DIRECT_MESSAGE", "tiktok_comments": "COMMENT"}  # what an app has a callback for, by channel
+BAD_PARAMETER = 40002
 
 _TOKEN_CODES = {40100, 40101, 40102, 40104, 40105}
 _TOO_MANY = {40016, 40064}
 _NO_PERMISSION = 40001
 _OF_TOKENS = ("token_invalid", "permission_missing")
-_BAD_PARAMETER = 40002
 _GRANT = {"client_id": "client_id", "client_secret": "client_secret", "refresh_token": "refresh"}
 
 
@@ -81,7 +81,7 @@ def outcome_of(said: Said, platform_id: str | None) -> Outcome:
         return Outcome(result=Result.REFUSED, reason="permission_missing", code=code, account_problem=True)
     # The contract names no code of a closed window: the words decide, and only about what an agent reads.
     closed = "window" in said.message or "48 hours" in said.message
-    reason = "window_closed" if closed else "bad_request" if said.code == _BAD_PARAMETER else "unknown_error"
+    reason = "window_closed" if closed else "bad_request" if said.code == BAD_PARAMETER else "unknown_error"
     return Outcome(result=Result.REFUSED, reason=reason, code=code)
 
 
@@ -135,5 +135,5 @@ def renew(account: Account, record: Mapping[str, Any], *, limits: Limits = LIMIT
     token, lives_s = untrusted.text(said.data.get("access_token")), untrusted.integer(said.data.get("expires_in"))
     if said.code == 0 and token and lives_s:
         return Renewed(token, lives_s, untrusted.text(said.data.get("refresh_token")) or given["refresh_token"])
-    final = said.code in _TOKEN_CODES | {_NO_PERMISSION, _BAD_PARAMETER}
+    final = said.code in _TOKEN_CODES | {_NO_PERMISSION, BAD_PARAMETER}
     return NotRenewed(str(said.code), final=final, taken=not 40000 <= said.code < 50000)

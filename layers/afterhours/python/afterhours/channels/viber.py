@@ -8,8 +8,8 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from afterhours.channels import graph, untrusted
-from afterhours.channels.contract import Health, MalformedPayload, Piece
+from afterhours.channels import files, graph, untrusted
+from afterhours.channels.contract import Health, MalformedPayload, NotFetched, Piece
 from afterhours.channels.http import LIMITS, Answer, Limits
 from afterhours.channels.sending import posted
 from afterhours.channels.viber_source import may_answer, message
@@ -21,9 +21,11 @@ TEXT_LIMIT = 7000
 TEXT_UNIT = "code_points"
 WINDOW: timedelta | None = None  # messages beyond a day after the customer's last cost, but may be sent
 HUMAN_WINDOW: timedelta | None = None
-CAPABILITIES = frozenset({"quick_replies", "receipts"})
+CAPABILITIES = frozenset({"quick_replies", "receipts", "attachments"})
 
 HOST = "https://chatapi.viber.com"
+# Inferred: the vendor names none. The first is where its files are seen nowadays, the others are its older ones.
+_FILE_HOST, _FILE_DOMAIN = "dl-media.viber.com", ".cdn.viber.com"
 _WAIT_S = 60
 # The ids of our buttons: a suggestion of the FAQ, a rating. Nobody else's text looks so.
 _TAPPED = re.compile(r"faq:[a-z0-9_-]{1,40}|csat:[0-9]{1,6}:[1-5]", re.ASCII)
@@ -187,6 +189,15 @@ def _outcome_of(answer: Answer) -> Outcome:
         return Outcome(result=Result.UNKNOWN, reason="unknown_status", code=str(status))
     reason, account_problem = _REFUSALS[status]
     return Outcome(result=Result.REFUSED, reason=reason, code=str(status), account_problem=account_problem)
+
+
+def fetch(account: Account, token: str, attachment: Attachment, *, limits: Limits = files.LIMITS) -> bytes | NotFetched:
+    """By the address in the event, which is good for an hour. The token goes nowhere."""
+    return files.of_webhook(account, attachment.url, _is_file_host, limits)
+
+
+def _is_file_host(host: str) -> bool:
+    return host == _FILE_HOST or host.endswith(_FILE_DOMAIN)
 
 
 def health(account: Account, token: str) -> Health:

@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
-from afterhours.channels import asking, graph, untrusted
-from afterhours.channels.contract import Health, MalformedPayload, NotRenewed, Piece, Renewed
+from afterhours.channels import asking, files, graph, untrusted
+from afterhours.channels.contract import Health, MalformedPayload, Missing, NotFetched, NotRenewed, Piece, Renewed
 from afterhours.channels.http import LIMITS, Answer, Limits, NotSent, Unconfirmed, post_json
 from afterhours.channels.sending import posted
 from afterhours.channels.wechat_source import TEXT_LIMIT as TEXT_LIMIT
@@ -22,7 +22,7 @@ CHANNEL = "wechat"
 TEXT_UNIT = "bytes"
 WINDOW: timedelta | None = timedelta(hours=48)
 HUMAN_WINDOW: timedelta | None = timedelta(hours=48)
-CAPABILITIES = frozenset({"quick_replies", "renews", "at_once"})
+CAPABILITIES = frozenset({"quick_replies", "attachments", "renews", "at_once"})
 
 HOST = "https://api.weixin.qq.com"
 _WAIT_S = 60
@@ -46,6 +46,7 @@ _REFUSALS = {
     45047: ("too_many_unanswered", False),
     **dict.fromkeys((48001, 48004), ("permission_missing", True)),
 }
+_NO_SUCH_MEDIA = 40007
 _NO_TOKEN = (40001, 40014, 42001)
 _UNWELL = {
     -1: "unreachable",
@@ -172,6 +173,26 @@ def _outcome_of(answer: Answer) -> Outcome:
         return Outcome(result=Result.NOT_SENT, reason=_NOT_TAKEN[code], code=str(code), retry_after_s=_WAIT_S)
     reason, account_problem = _REFUSALS.get(code, ("bad_request", False))
     return Outcome(result=Result.REFUSED, reason=reason, code=str(code), account_problem=account_problem)
+
+
+def fetch(account: Account, token: str, attachment: Attachment, *, limits: Limits = files.LIMITS) -> bytes | NotFetched:
+    """By its media id, for three days, with the token of the customer service. Of a video comes an address in clear,
+    which is not followed."""
+    if attachment.id is None or not account.customer_service:
+        return NotFetched(Missing.NO_FILE, "no_media_id" if account.customer_service else "unsupported")
+    if not graph.can_travel(token):
+        return NotFetched(Missing.UNAVAILABLE, "token_invalid")
+    query = f"access_token={quote(token, safe='')}&media_id={quote(attachment.id, safe='')}"
+    found = files.body_of(files.got(f"{graph.host_of(account, HOST)}/cgi-bin/media/get?{query}", files.HEADERS, limits))
+    if isinstance(found, NotFetched):
+        return found
+    told = _read(Answer(200, {}, found))
+    if "video_url" in told:
+        return NotFetched(Missing.NO_FILE, "video")
+    code = _errcode(told)
+    if code is None:
+        return found
+    return NotFetched(Missing.GONE if code == _NO_SUCH_MEDIA else Missing.UNAVAILABLE, str(code))
 
 
 def renew(account: Account, record: Mapping[str, Any], *, limits: Limits = LIMITS) -> Renewed | NotRenewed:
