@@ -230,7 +230,7 @@ def test_times_come_in_seconds_and_in_milliseconds() -> None:
         ("event-unsubscribe", Kind.UNFOLLOW, None),
         ("event-view", Kind.IGNORED, None),
         ("event-location", Kind.IGNORED, None),
-        ("event-templatesendjobfinish", Kind.IGNORED, None),
+        ("event-templatesendjobfinish", Kind.STATUS, None),
         ("event-poll-of-tomorrow", Kind.UNKNOWN, None),
     ],
 )

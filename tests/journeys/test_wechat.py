@@ -69,6 +69,16 @@ def test_a_tapped_menu_is_answered_and_other_events_are_not(world: World, wechat
     assert [each.body for each in wechat.attempts][-2:] == [b"success", b"success"]
 
 
+def test_how_the_messages_of_other_tools_went_is_no_receipt_of_ours(world: World, wechat: FakeWechat) -> None:
+    say(wechat, "Hello")
+    before = world.items()
+    world.wait(1)
+    for event in ("MASSSENDJOBFINISH", "TEMPLATESENDJOBFINISH"):
+        assert wechat.happen(ACCOUNT, LI, event, MsgID="1000001625", Status="err(30003)") == 200
+    world.stack.drain()
+    assert (world.items(), len(wechat.sent)) == (before, 1)
+
+
 # Three attempts
 
 

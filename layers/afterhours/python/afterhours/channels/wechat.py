@@ -32,8 +32,10 @@ _EVENTS = {
     "UNSUBSCRIBE": Kind.UNFOLLOW,
     "SCAN": Kind.REFERRAL,
     "CLICK": Kind.POSTBACK,
-    # Where somebody is, which link of the menu they opened, how a mass message went: nobody says anything.
-    **dict.fromkeys(("LOCATION", "VIEW", "MASSSENDJOBFINISH", "TEMPLATESENDJOBFINISH"), Kind.IGNORED),
+    # Where somebody is, which link of the menu they opened: nobody says anything.
+    **dict.fromkeys(("LOCATION", "VIEW"), Kind.IGNORED),
+    # Receipts of what other tools sent, to many: never of a text of ours.
+    **dict.fromkeys(("MASSSENDJOBFINISH", "TEMPLATESENDJOBFINISH"), Kind.STATUS),
 }
 _IP_NOT_ALLOWED = 40164
 # errcode -> our word for it, and whether the account is the trouble.
@@ -66,6 +68,7 @@ def normalise(piece: Piece) -> Event:
     kind = (_text(found, "MsgType") or "").lower()
     if not kind:
         raise MalformedPayload("no type")
+    told = _event(found) if kind == "event" else _message(kind, found)
     sender = untrusted.identifier(found.get("FromUserName"))
     message_id = untrusted.identifier(found.get("MsgId") or found.get("MsgID"))
     return Event(
@@ -74,9 +77,9 @@ def normalise(piece: Piece) -> Event:
         message_id=message_id,
         sender_id=sender,
         recipient_id=untrusted.identifier(found.get("ToUserName")),
-        contact_ids=(sender,) if sender else (),
+        contact_ids=(sender,) if sender and told["kind"] is not Kind.STATUS else (),
         timestamp_ms=untrusted.time_ms(found.get("CreateTime")),
-        **(_event(found) if kind == "event" else _message(kind, found)),
+        **told,
     )
 
 
