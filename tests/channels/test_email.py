@@ -1,14 +1,12 @@
-"""What is read of a mail, when it is not answered, and the public samples of payloads/email."""
+"""What is read of a mail, and when it is not answered."""
 
 import json
-import os
 import subprocess
 import sys
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-import mail as mail_function
 import pytest
 from afterhours.channels import email as channel
 from afterhours.channels import email_source, mail_rules, mail_text
@@ -17,62 +15,6 @@ from afterhours.models import Event, Kind
 
 US = "support@hotel.example"
 EVENTS = Path(__file__).parents[2] / "events/email"
-SAMPLES = Path(os.environ.get("AFTERHOURS_SAMPLES", Path(__file__).parents[3] / "shared" / "payloads")) / "email"
-INDEX = json.loads((SAMPLES / "index.json").read_text(encoding="utf-8")) if SAMPLES.exists() else []
-needs_samples = pytest.mark.skipif(not INDEX, reason=f"no samples in {SAMPLES}")
-
-
-def notice_of(body: Any) -> dict[str, Any]:
-    """Of an SNS notice, a record of a Lambda's event, or what a Lambda action gives."""
-    if "Records" in body:
-        record = body["Records"][0]
-        return record["ses"] if "ses" in record else notice_of(record["Sns"])
-    found = mail_function._loaded(body["Message"])
-    return dict(found)
-
-
-def read_sample(file: str) -> list[Event]:
-    raw = (SAMPLES / file).read_bytes()
-    if file.endswith(".eml"):
-        piece = email_source.of_mail(raw)
-        to = piece["to"][0]
-        there = {"id": "ses1", "envelope": piece["from"], "recipients": [to], "recipient": to}
-        return [channel.normalise({**piece, **there, "verdicts": {}, "timestamp_ms": None})]
-    notice = notice_of(json.loads(raw))
-    return [channel.normalise(each) for each in email_source.pieces(notice, email_source.content_of(notice))]
-
-
-@needs_samples
-@pytest.mark.parametrize("entry", INDEX, ids=lambda entry: entry["file"])
-def test_a_sample_is_read_as_its_index_says(entry: dict[str, Any]) -> None:
-    expect = entry["expect"]
-    if expect["kind"] == "unsupported":
-        with pytest.raises(MalformedPayload):
-            read_sample(entry["file"])
-        return
-    [event] = read_sample(entry["file"])
-    ours = {"sender_id": event.sender_id, "recipient_id": event.recipient_id, "timestamp_ms": event.timestamp_ms}
-    if expect["timestamp_ms"] is None:  # a placeholder; the Date of the mail is then what there is
-        del ours["timestamp_ms"]
-    assert ours == {name: expect[name] for name in ours}
-    assert (event.message_id or "").startswith("<") == (expect["message_id"] is not None)
-    assert expect["message_id"] in (None, event.message_id)
-    assert (event.text or "").rpartition("\n\n")[2] == (expect["text"] or event.text or "")  # the subject stands before
-
-
-@needs_samples
-@pytest.mark.parametrize(
-    ("file", "reason"),
-    [
-        ("mime-list-unsubscribe--anymail.eml", "list_mail"),
-        ("mime-multipart--anymail.eml", None),
-        ("ses-sns-base64-spamfail--anymail.json", "spam_verdict"),
-        ("ses-sns-utf8--anymail.json", None),
-        ("ses-lambda-event--powertools.json", None),
-    ],
-)
-def test_a_sample_may_be_answered_or_not(file: str, reason: str | None) -> None:
-    assert [event.unanswered for event in read_sample(file)] == [reason]
 
 
 def notice(**mail: Any) -> dict[str, Any]:

@@ -1,42 +1,105 @@
-"""Public samples of Meta webhooks, read where they lie: AFTERHOURS_SAMPLES, or ../shared/payloads.
+"""Every public sample is read as its index says, or stands among the few that are disputed; every signed vector holds.
 
-Each is split and normalised to what its index says. The folder is not part of the project.
+Where they lie and how one is read: samples.py; the indexes' words in ours: vocabulary.py.
 """
 
 import json
-import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from afterhours import channels
-from afterhours.channels import meta_source
-from afterhours.channels.contract import Request
+from afterhours.channels import wechat_crypto, wechat_source
+from afterhours.channels.contract import MalformedPayload
 from afterhours.models import Event, Kind
+from backend import Clock
+from channels.samples import (
+    FOLDERS,
+    FOREIGN,
+    NO_DELIVERY,
+    NOTHING,
+    SAMPLES,
+    Sample,
+    at_the_time_of,
+    events,
+    index,
+    pieces,
+    read_by_any,
+    record,
+    request,
+)
+from channels.vocabulary import differences, fits
 
-SAMPLES = Path(os.environ.get("AFTERHOURS_SAMPLES", Path(__file__).parents[3] / "shared" / "payloads")) / "meta"
+pytestmark = pytest.mark.skipif(not FOLDERS, reason=f"no samples in {SAMPLES}")
 
-# file -> why the index is wrong; empty: nothing is disputed
-DISPUTED: dict[str, str] = {}
+# folder/variant -> why the index is wrong: it is nothing that a platform posts, and nothing is read out of it.
+DISPUTED = {
+    "linkedin/challenge-response": "our answer to a challenge, not a delivery",
+    "linkedin/pull-share-mention": "the answer to a call that we do not make",
+}
+
+ENTRIES = [sample for folder in FOLDERS for sample in index(folder)]
+SIGNED = [sample for sample in ENTRIES if "signed" in (sample.folder, sample.entry["platform"])]
+BODIES = [sample for sample in ENTRIES if sample.folder != "signed"]
+ALIEN = [
+    sample
+    for sample in BODIES
+    if sample.folder in FOREIGN
+    or sample.variant in DISPUTED
+    or NO_DELIVERY & {expect["kind"] for expect in sample.expects}
+]
+META = [sample for sample in BODIES if sample.folder == "meta"]
+MAILS = [sample for sample in BODIES if sample.folder == "email" and sample not in ALIEN]
+OTHERS = [sample for sample in BODIES if sample not in [*META, *MAILS, *ALIEN]]
+
+
+def each(samples: list[Sample]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("sample", samples, ids=lambda sample: sample.name)
+
+
+def test_every_folder_is_of_a_source_of_ours_or_stands_among_the_foreign() -> None:
+    assert set(FOLDERS) <= channels.SOURCES.keys() | {"email", "signed"} | FOREIGN.keys()
+    assert {sample.entry["platform"] for sample in SIGNED} <= channels.SOURCES.keys() | FOREIGN.keys() | {"signed"}
+    assert not FOREIGN.keys() & channels.SOURCES.keys()
+
+
+# Bodies, by the conventions of all but Meta
+
+
+@each(OTHERS)
+def test_a_sample_is_read_as_its_index_says(sample: Sample) -> None:
+    [expect], found = sample.expects, events(sample)
+    if expect["kind"] == "verify":
+        assert found == []
+        return
+    kinds = [expect["kind"]]
+    if expect["kind"] == "batch":  # what else is said is of the first event
+        kinds, expect = expect["events"], {name: value for name, value in expect.items() if value is not None}
+    assert [(kind, event.kind) for kind, event in zip(kinds, found, strict=True) if not fits(kind, event)] == []
+    assert differences({**expect, "kind": kinds[0]}, found[0]) == {}
+
+
+@each(MAILS)
+def test_a_mail_is_read_as_its_index_says(sample: Sample) -> None:
+    [expect] = sample.expects
+    if expect["kind"] == "unsupported":
+        with pytest.raises(MalformedPayload):
+            pieces(sample)
+        return
+    [event] = events(sample)
+    assert differences(expect, event) == {}
+    if expect["kind"] != "email" or "auto-reply" in sample.entry.get("note", ""):  # the notes say: none
+        assert event.unanswered
+
+
+@each([*META, *OTHERS])
+def test_every_piece_of_a_sample_is_a_delivery_of_that_one_event(sample: Sample) -> None:
+    for piece in pieces(sample):
+        assert channels.source(sample.folder).split(json.dumps(piece).encode("ascii")) == [piece]
+
+
+# Bodies of Meta, whose index speaks our words
 
 ALWAYS = ("kind", "subkind", "sender_id", "recipient_id", "text", "message_id", "timestamp_ms", "is_echo")
-
-
-def _index() -> list[dict[str, Any]]:
-    index = SAMPLES / "index.json"
-    return json.loads(index.read_text(encoding="utf-8")) if index.exists() else []
-
-
-BODIES = [entry for entry in _index() if entry["platform"] != "signed" and entry["file"] not in DISPUTED]
-SIGNED = [entry for entry in _index() if entry["platform"] == "signed"]
-needs_samples = pytest.mark.skipif(not BODIES, reason=f"no samples in {SAMPLES}")
-
-
-def _events(body: bytes) -> Iterator[Event]:
-    for piece in meta_source.split(body):
-        # Objects that no channel reads are quarantined by the worker; any reader of changes says what they are.
-        yield channels.channel(meta_source.channel_of(piece) or "facebook_comments").normalise(piece)
 
 
 def _seen(event: Event) -> dict[str, Any]:
@@ -64,38 +127,88 @@ def _expected(expect: dict[str, Any]) -> dict[str, Any]:
     return {**dict.fromkeys(ALWAYS), **expect, **numbers}
 
 
-@needs_samples
-@pytest.mark.parametrize("entry", BODIES, ids=lambda entry: entry["file"])
-def test_a_sample_is_read_as_its_index_says(entry: dict[str, Any]) -> None:
-    events = list(_events((SAMPLES / entry["file"]).read_bytes()))
-    expects = entry["expect"] if isinstance(entry["expect"], list) else [entry["expect"]]
+@each(META)
+def test_a_sample_of_meta_is_read_as_its_index_says(sample: Sample) -> None:
     seen = [
         {key: value for key, value in _seen(event).items() if key in _expected(expect)}
-        for event, expect in zip(events, expects, strict=True)
+        for event, expect in zip(events(sample), sample.expects, strict=True)
     ]
-    assert seen == [_expected(expect) for expect in expects]
+    assert seen == [_expected(expect) for expect in sample.expects]
 
 
-@needs_samples
-@pytest.mark.parametrize("entry", BODIES, ids=lambda entry: entry["file"])
-def test_every_piece_of_a_sample_is_a_delivery_of_that_one_event(entry: dict[str, Any]) -> None:
-    for piece in meta_source.split((SAMPLES / entry["file"]).read_bytes()):
-        assert meta_source.split(json.dumps(piece).encode("ascii")) == [piece]
-
-
-@needs_samples
 def test_no_sample_of_a_page_itself_names_a_contact() -> None:
-    own = [event for entry in BODIES for event in _events((SAMPLES / entry["file"]).read_bytes())]
-    said = [event for event in own if event.from_page_itself and event.channel.endswith("_comments")]
+    found = [event for sample in META for event in events(sample)]
+    said = [event for event in found if event.from_page_itself and event.channel.endswith("_comments")]
     assert not [event for event in said if event.kind is Kind.COMMENT or event.sender_id in event.contact_ids]
 
 
-@needs_samples
-@pytest.mark.parametrize("entry", SIGNED, ids=lambda entry: entry["file"])
-def test_a_signed_sample_verifies_or_is_refused_as_it_says(entry: dict[str, Any]) -> None:
-    record = json.loads((SAMPLES / entry["file"]).read_text(encoding="utf-8"))
-    headers = {name.lower(): value for name, value in record["headers"].items()}
-    request = Request("POST", headers, {}, record["body"].encode("utf-8"))
-    # A right SHA-1 signature is no signature: Meta sends the SHA-256 one beside it.
-    expected = record["valid"] and record["algorithm"] == "sha256"
-    assert meta_source.verify(request, [record["app_secret"]]) is expected
+# What is none of ours
+
+
+@each(ALIEN)
+def test_what_is_no_delivery_to_us_is_nobody_s_message_at_any_of_our_sources(sample: Sample) -> None:
+    assert {event.kind for event in read_by_any(sample.content)} <= NOTHING
+
+
+@each([sample for sample in SIGNED if sample.entry["platform"] in FOREIGN])
+def test_what_is_signed_for_another_verifies_at_none_of_our_sources(sample: Sample, clock: Clock) -> None:
+    found = record(sample)
+    at_the_time_of(found, clock)
+    for name in channels.SOURCES:
+        assert not channels.source(name).verify(request(found), [found["secret"]])
+    assert {event.kind for event in read_by_any(found["body"].encode())} <= NOTHING
+
+
+# Signed vectors
+
+
+def _used(use: str) -> pytest.MarkDecorator:
+    return each([one for one in SIGNED if one.entry["platform"] not in FOREIGN and record(one)["use"] == use])
+
+
+def test_every_use_of_a_signed_vector_is_known() -> None:
+    assert {record(sample)["use"] for sample in SIGNED} <= {"inbound-request", "handshake", "outbound-encrypt"}
+
+
+@_used("inbound-request")
+def test_a_signed_delivery_verifies_or_is_refused_and_opens_as_it_says(sample: Sample, clock: Clock) -> None:
+    found = record(sample)
+    at_the_time_of(found, clock)
+    source, asked = channels.source(found["platform"]), request(found)
+    assert source.verify(asked, [found["secret"]]) is found["expect_valid"]
+    if "encoding_aes_key" in found:
+        credentials = {"aes_key": found["encoding_aes_key"], "app_id": found["app_id"]}
+        assert wechat_source.opened(asked, credentials).decode() == found["expect_plaintext"]
+
+
+@_used("handshake")
+def test_a_signed_handshake_is_answered_or_refused_as_it_says(sample: Sample) -> None:
+    found = record(sample)
+    if "encoding_aes_key" in found:
+        _hold_what_wecom_seals(found)
+        return
+    echo = {} if "expect_response" in found else {"echostr": "5927782489442352469"}  # WeChat's always has one
+    answer = channels.source(found["platform"]).handshake(request(found, "GET", **echo), {"secrets": [found["secret"]]})
+    right = json.loads(answer.body) == found["expect_response"] if not echo else answer.body == echo["echostr"]
+    assert (answer.status == 200 and right) is found["expect_valid"]
+
+
+def _hold_what_wecom_seals(found: dict[str, Any]) -> None:
+    """WeCom's echo is sealed, which we do not speak; the mathematics is that of WeChat's deliveries."""
+    query = found["query"]
+    signed = wechat_source.digest(found["secret"], query["timestamp"], query["nonce"], query["echostr"])
+    assert (signed == query["msg_signature"]) is found["expect_valid"]
+    opened = wechat_crypto.unsealed(query["echostr"], found["encoding_aes_key"], found["app_id"])
+    assert opened.decode() == found["expect_plaintext"]
+    assert wechat_source.handshake(request(found, "GET"), {"secrets": [found["secret"]]}).status == 403
+
+
+@_used("outbound-encrypt")
+def test_what_we_seal_is_what_the_vector_says(sample: Sample) -> None:
+    found = record(sample)
+    sealed = wechat_crypto.sealed(
+        found["plaintext"].encode(), found["encoding_aes_key"], found["app_id"], found["random16"].encode()
+    )
+    signature = wechat_source.digest(found["secret"], found["query"]["timestamp"], found["query"]["nonce"], sealed)
+    read = wechat_source.fields_of(found["body"].encode())
+    assert (sealed, signature) == (read["Encrypt"], read["MsgSignature"])
