@@ -134,6 +134,17 @@ def raw(data: bytes) -> Behaviour:
     return after_request(lambda connection: connection.write(data))
 
 
+def halved(whole: Behaviour) -> Behaviour:
+    """The first half of what it writes, then the end of the connection."""
+
+    class Half:
+        def __init__(self, connection: Connection) -> None:
+            self.read_request = connection.read_request
+            self.write = lambda data: connection.write(data[: len(data) // 2])
+
+    return lambda connection: whole(Half(connection))  # type: ignore[arg-type]
+
+
 def after_request(then: Behaviour) -> Behaviour:
     def behave(connection: Connection) -> None:
         connection.read_request()

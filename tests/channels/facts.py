@@ -97,7 +97,8 @@ SOURCES: dict[str, Source] = {
 
 class Channel(NamedTuple):
     """`sent`, `refused` and `unauthorized` are whole answers of the platform; None: nothing leaves this machine.
-    `unauthorized_is` says how a 401 ends: not sent where tokens rotate and a new one may be on its way."""
+    `unauthorized_is` says how a 401 ends: not sent where tokens rotate and a new one may be on its way. `throttles` are
+    the platform's own words for "too many, not now", by its code, and how many seconds we then wait."""
 
     account: Mapping[str, Any] = {}  # beside channel, source, app and inbox
     outgoing: Mapping[str, Any] = {}
@@ -106,6 +107,7 @@ class Channel(NamedTuple):
     refused: faulty_server.Behaviour | None = None
     unauthorized: faulty_server.Behaviour | None = None
     unauthorized_is: Result = Result.REFUSED
+    throttles: Mapping[str, tuple[faulty_server.Behaviour, int]] = {}
     asks: int = 1  # how often at most, where an outcome is unknown
     folder: str = ""  # of events/, where it is not the channel's name
     token_in_address: bool = False  # the platform has no other place for it
@@ -113,11 +115,20 @@ class Channel(NamedTuple):
 
 
 answer, error = faulty_server.answer, faulty_server.error
+NOW_S = 1772618400  # the tests' clock, for answers that name a time
+_USAGE = {"1": [{"type": "messenger", "estimated_time_to_regain_access": 5}]}  # minutes
 _GRAPH = {"refused": error(100), "unauthorized": error(190, 463, status=401)}
 _MESSENGER = answer(200, {"recipient_id": "1", "message_id": "m_1"})
 _X_REFUSED = answer(400, {"title": "Invalid Request", "detail": "no", "type": "about:blank", "status": 400})
 _X_TOKEN = answer(401, {"title": "Unauthorized", "status": 401, "type": "about:blank"})
+_X_RESET = {"x_rate_limit_limit": "15", "x_rate_limit_remaining": "0", "x_rate_limit_reset": str(NOW_S + 120)}
+_X_THROTTLES = {"429": (answer(429, {"title": "Too Many Requests", "status": 429}, **_X_RESET), 120)}
+_TIKTOK_THROTTLES = {
+    code: (answer(200, {"code": int(code), "message": "Too many requests", "data": {}}), 60)
+    for code in ("40016", "40064")
+}
 _TIKTOK = {
+    "throttles": _TIKTOK_THROTTLES,
     "refused": answer(200, {"code": 40002, "message": "Param error", "data": {}}),
     "unauthorized": answer(200, {"code": 40105, "message": "Access token is incorrect", "data": {}}),
 }
@@ -125,24 +136,50 @@ _ROTATES = {"unauthorized_is": Result.NOT_SENT}
 _LINKEDIN_REFUSED = answer(400, {"status": 400, "message": "no"})
 _SES = {"content_type": "application/json"}
 
+
+def _limits(**codes: int) -> dict[str, tuple[faulty_server.Behaviour, int]]:
+    """Graph's codes, written as _4, and our wait where the answer names none."""
+    return {name[1:]: (error(int(name[1:])), wait_s) for name, wait_s in codes.items()}
+
+
 CHANNELS: dict[str, Channel] = {
     "whatsapp": Channel(
         {"id": "106540352242922"},
         sent=answer(200, {"messages": [{"id": "wamid.1"}]}),
+        throttles={"130429": (error(130429, status=429), 5), **_limits(_131056=6, _4=60, _80007=60)},
         echo="echo-text.json",
         **_GRAPH,
     ),
-    "messenger": Channel({"id": "1234567890"}, sent=_MESSENGER, echo="echo-own.json", **_GRAPH),
+    "messenger": Channel(
+        {"id": "1234567890"},
+        sent=_MESSENGER,
+        throttles={
+            "613 and minutes": (error(613, x_business_use_case_usage=json.dumps(_USAGE)), 300),
+            **_limits(_613=60, _80006=60),
+        },
+        echo="echo-own.json",
+        **_GRAPH,
+    ),
     "instagram": Channel(
-        {"id": "17841400000000001", "login": "instagram"}, sent=_MESSENGER, echo="echo.json", **_GRAPH
+        {"id": "17841400000000001", "login": "instagram"},
+        sent=_MESSENGER,
+        throttles=_limits(_4=60, _80002=60),
+        echo="echo.json",
+        **_GRAPH,
     ),
     "facebook_comments": Channel(
-        {"id": "1234567890"}, {"handle": "1_2"}, sent=answer(200, {"id": "1_3"}), echo="comment-own.json", **_GRAPH
+        {"id": "1234567890"},
+        {"handle": "1_2"},
+        sent=answer(200, {"id": "1_3"}),
+        throttles=_limits(_32=60, _80001=60),
+        echo="comment-own.json",
+        **_GRAPH,
     ),
     "instagram_comments": Channel(
         {"id": "17841400000000001", "login": "instagram"},
         {"handle": "17900000000000002"},
         sent=answer(200, {"id": "17900000000000003"}),
+        throttles=_limits(_17=60, _80002=60),
         echo="comment-own.json",
         **_GRAPH,
     ),
@@ -152,6 +189,10 @@ CHANNELS: dict[str, Channel] = {
         sent=answer(200, {"ok": True, "result": {"message_id": 7}}),
         refused=answer(400, {"ok": False, "error_code": 400, "description": "Bad Request: no"}),
         unauthorized=answer(401, {"ok": False, "error_code": 401, "description": "Unauthorized"}),
+        throttles={
+            "429": (answer(429, {"ok": False, "error_code": 429, "parameters": {"retry_after": 17}}), 17),
+            "429 of a moment": (answer(429, {"ok": False, "error_code": 429, "description": "Too Many Requests"}), 30),
+        },
         echo="business-owner-writes.json",
         token_in_address=True,
     ),
@@ -159,12 +200,14 @@ CHANNELS: dict[str, Channel] = {
         sent=answer(200, {"sentMessages": [{"id": "461230966842064897"}]}),
         refused=answer(400, {"message": "The request body has 1 error(s)"}),
         unauthorized=answer(401, {"message": "Authentication failed"}),
+        throttles={"429": (answer(429, {"message": "The API rate limit has been exceeded. Try again later."}), 60)},
         asks=2,  # under one retry key LINE takes it once
     ),
     "x": Channel(
         sent=answer(201, {"data": {"dm_event_id": "2080765901528535096", "dm_conversation_id": "1-2"}}),
         refused=_X_REFUSED,
         unauthorized=_X_TOKEN,
+        throttles=_X_THROTTLES,
         echo="dm-own.json",
         **_ROTATES,
     ),
@@ -174,6 +217,7 @@ CHANNELS: dict[str, Channel] = {
         sent=answer(201, {"data": {"id": "2080765901528535097", "text": "…"}}),
         refused=_X_REFUSED,
         unauthorized=_X_TOKEN,
+        throttles=_X_THROTTLES,
         folder="x",
         echo="post-own.json",
         **_ROTATES,
@@ -198,18 +242,26 @@ CHANNELS: dict[str, Channel] = {
         sent=answer(201, b"{}", x_restli_id="urn:li:comment:(activity:7090000000000000001,9)"),
         refused=_LINKEDIN_REFUSED,
         unauthorized=answer(401, {"status": 401, "message": "Invalid access token"}),
+        throttles={
+            "429": (answer(429, {"status": 429, "code": "TOO_MANY_REQUESTS", "message": "throttle limit"}), 900)
+        },
         echo="comment-of-the-page.json",
     ),
     "viber": Channel(
         sent=answer(200, {"status": 0, "status_message": "ok", "message_token": 6054321098765432101}),
         refused=answer(200, {"status": 3, "status_message": "badData"}),
         unauthorized=answer(200, {"status": 2, "status_message": "invalidAuthToken"}),
+        throttles={"12": (answer(200, {"status": 12, "status_message": "tooManyRequests"}), 60)},
     ),
     "wechat": Channel(
         {"customer_service": True},
         sent=answer(200, {"errcode": 0, "errmsg": "ok", "msgid": 7}),
         refused=answer(200, {"errcode": 40003, "errmsg": "invalid openid"}),
         unauthorized=answer(200, {"errcode": 40001, "errmsg": "invalid credential"}),
+        throttles={
+            "45011": (answer(200, {"errcode": 45011, "errmsg": "api minute-quota reach limit"}), 60),
+            "-1": (answer(200, {"errcode": -1, "errmsg": "system busy"}), 60),
+        },
         token_in_address=True,
         **_ROTATES,
     ),
@@ -220,6 +272,10 @@ CHANNELS: dict[str, Channel] = {
         sent=answer(200, {"MessageId": "0102018f-1"}, **_SES),
         refused=answer(400, {"message": "no"}, x_amzn_errortype="BadRequestException", **_SES),
         unauthorized=answer(403, {"message": "no"}, x_amzn_errortype="UnrecognizedClientException", **_SES),
+        throttles={
+            code: (answer(status, {"message": "Rate exceeded"}, x_amzn_errortype=code, **_SES), 30)
+            for code, status in (("TooManyRequestsException", 429), ("ThrottlingException", 400))
+        },
     ),
 }
 

@@ -1,6 +1,7 @@
 """One contract for all sources and channels of the registry; what differs between them stands in facts.py."""
 
 import json
+import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -365,21 +366,68 @@ def test_a_text_of_just_the_limit_goes_out_and_one_unit_more_leaves_no_request(n
         assert platform.connections == before
 
 
-@each_sending
-def test_where_nobody_listens_or_the_name_is_unknown_nothing_is_sent(name: str) -> None:
-    outcome = sent(name, f"http://127.0.0.1:{faulty_server.closed_port()}")
-    assert (outcome.result, outcome.platform_id) == (Result.NOT_SENT, None)
-    too_long_to_be_asked_for = "a." * 130 + "invalid"  # fails in the resolver of this machine
-    if name != "email":  # botocore takes no such address
-        assert sent(name, f"http://{too_long_to_be_asked_for}").result is Result.NOT_SENT
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A name that does not resolve, and is not asked for beyond this machine."""
+
+    def getaddrinfo(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return "http://platform.invalid"
+
+
+def is_not_sent(outcome: Outcome) -> bool:
+    return (outcome.result, outcome.platform_id, bool(outcome.reason)) == (Result.NOT_SENT, None, True)
 
 
 @each_sending
-def test_too_many_requests_are_not_sent_and_wait(name: str) -> None:
-    outcome, platform = ended(name, answer(429))
+def test_where_nobody_listens_nothing_is_sent(name: str) -> None:
+    assert is_not_sent(sent(name, f"http://127.0.0.1:{faulty_server.closed_port()}"))
+
+
+@each_sending
+def test_where_the_name_is_unknown_nothing_is_sent(name: str, nowhere: str) -> None:
+    assert is_not_sent(sent(name, nowhere))
+
+
+@each_sending
+def test_where_nobody_accepts_nothing_is_sent(name: str, impatient: None) -> None:
+    with faulty_server.full_backlog() as port:
+        assert is_not_sent(sent(name, f"http://127.0.0.1:{port}"))
+
+
+@each_sending
+@pytest.mark.parametrize("handshake", [faulty_server.close, lambda connection: connection.write(b"HTTP/1.1 400\r\n")])
+def test_where_tls_fails_nothing_is_sent(name: str, handshake: faulty_server.Behaviour) -> None:
+    with FaultyServer(handshake) as platform:
+        assert is_not_sent(sent(name, f"https://127.0.0.1:{platform.port}"))
+        assert platform.received == []
+
+
+@each_sending
+@pytest.mark.parametrize("asked", [{}, {"retry_after": "77"}, {"retry_after": "soon"}, {"retry_after": "9" * 12}])
+def test_too_many_requests_are_not_sent_and_wait_as_long_as_they_ask(name: str, asked: dict[str, str]) -> None:
+    outcome, platform = ended(name, answer(429, **asked))
     assert (outcome.result, outcome.reason) == (Result.NOT_SENT, "rate_limited")
     assert outcome.retry_after_s
+    assert (outcome.retry_after_s == 77) is (asked.get("retry_after") == "77")
+    assert outcome.retry_after_s <= 6 * 3600
     assert len(platform.received) == 1
+
+
+@pytest.mark.parametrize(("name", "code"), [(name, code) for name in SENDING for code in CHANNELS[name].throttles])
+def test_the_platform_s_own_word_for_too_many_is_not_sent_and_waits(name: str, code: str) -> None:
+    behaviour, wait_s = CHANNELS[name].throttles[code]
+    outcome, platform = ended(name, behaviour)
+    assert (outcome.result, outcome.retry_after_s) == (Result.NOT_SENT, wait_s)
+    assert outcome.reason in ("rate_limited", "pair_limited", "busy")
+    assert not outcome.account_problem
+    assert len(platform.received) == 1
+
+
+def test_every_sending_channel_has_its_platform_s_throttles() -> None:
+    assert [name for name in SENDING if not CHANNELS[name].throttles] == []
 
 
 @each_sending
@@ -408,6 +456,12 @@ NOBODY_KNOWS: dict[str, faulty_server.Behaviour] = {
     "200 with half a JSON": answer(200, b'{"message_id":"m_'),
     "200 with an array": answer(200, b'["ok"]'),
     "200 with deep nesting": answer(200, b"[" * 50_000),
+    "504": answer(504, b'{"message":"Endpoint request timed out"}'),
+    "cut before the answer": faulty_server.raw(b"HT"),
+    "cut in the headers": faulty_server.raw(b"HTTP/1.1 200 OK\r\ncontent-le"),
+    "cut in the body": faulty_server.raw(b'HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"message_id":"m_1"'),
+    "no HTTP": faulty_server.raw(b"+OK POP3 ready\r\n"),
+    "200 without an end in sight": answer(200, b'{"a":"' + b"x" * (1 << 20) + b'"}'),
     "200 without an id": answer(200, {"code": 0, "status": 0, "ok": True, "result": {}, "data": {}}),
 }
 
@@ -416,6 +470,19 @@ NOBODY_KNOWS: dict[str, faulty_server.Behaviour] = {
 @pytest.mark.parametrize("fault", NOBODY_KNOWS)
 def test_what_may_have_been_taken_is_unknown(name: str, fault: str) -> None:
     outcome, platform = ended(name, NOBODY_KNOWS[fault])
+    assert (outcome.result, outcome.platform_id) == (Result.UNKNOWN, None)
+    assert 1 <= len(platform.received) <= CHANNELS[name].asks
+
+
+@each_sending
+def test_a_good_answer_that_is_cut_half_way_is_unknown(name: str) -> None:
+    outcome, _ = ended(name, faulty_server.halved(CHANNELS[name].sent))
+    assert (outcome.result, outcome.platform_id) == (Result.UNKNOWN, None)
+
+
+@each_sending
+def test_an_answer_that_does_not_come_in_time_is_unknown(name: str, impatient: None) -> None:
+    outcome, platform = ended(name, faulty_server.after_request(faulty_server.silent))
     assert (outcome.result, outcome.platform_id) == (Result.UNKNOWN, None)
     assert 1 <= len(platform.received) <= CHANNELS[name].asks
 

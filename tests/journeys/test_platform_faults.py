@@ -1,9 +1,6 @@
 """Whatever the platform answers to a send: the declared state is recorded, and nothing is sent a second time."""
 
-from collections.abc import Iterator
-
 import pytest
-from afterhours.channels.http import LIMITS
 from afterhours_local.platforms.faults import Fault
 from botocore.exceptions import EndpointConnectionError
 from counting import failing, meanwhile
@@ -37,15 +34,6 @@ DECLARED = {
     Fault.KEEP_ALIVE_CLOSED: "sent",
 }
 SLOW = (Fault.HANG, Fault.SLOW_LORIS)
-
-
-@pytest.fixture
-def impatient() -> Iterator[None]:
-    """The time-outs of every channel's sends, shortened: they all hold this one object."""
-    patient = LIMITS.total_s
-    object.__setattr__(LIMITS, "total_s", 0.4)
-    yield
-    object.__setattr__(LIMITS, "total_s", patient)
 
 
 def reply(world: World) -> dict[str, object]:

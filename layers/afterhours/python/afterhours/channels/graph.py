@@ -11,12 +11,11 @@ from afterhours import settings
 from afterhours.channels import untrusted
 from afterhours.channels.contract import MalformedPayload
 from afterhours.channels.http import Answer, Limits, NotSent, Unconfirmed, post_json
+from afterhours.channels.sending import LONGEST_WAIT_S
 from afterhours.models import Account, Outcome, Result
 
 FACEBOOK = "https://graph.facebook.com"
 INSTAGRAM = "https://graph.instagram.com"
-
-_LONGEST_WAIT_S = 6 * 3600  # a queue message cannot be hidden for longer than twelve hours
 
 
 class _Throttle(NamedTuple):
@@ -182,7 +181,7 @@ def _not_sent(answer: Answer, throttle: _Throttle, code: str) -> Outcome:
         result=Result.NOT_SENT,
         reason=throttle.reason,
         code=code,
-        retry_after_s=min(wait, _LONGEST_WAIT_S),
+        retry_after_s=min(wait, LONGEST_WAIT_S),
         account_problem=throttle.account_problem,
     )
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from afterhours.channels import asking, files, graph, untrusted
 from afterhours.channels.contract import Health, MalformedPayload, Missing, NotFetched, Piece
 from afterhours.channels.http import Answer, Limits
-from afterhours.channels.sending import posted
+from afterhours.channels.sending import posted, throttled
 from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing, QuickReply, Result, event_key
 
 ONE_ACCOUNT = True
@@ -200,7 +200,7 @@ def _outcome_of(answer: Answer | Outcome) -> Outcome:
     if answer.status == 429:
         if "monthly limit" in said:  # until the month or the plan changes
             return Outcome(result=Result.REFUSED, reason="monthly_limit", code=code, account_problem=True)
-        return Outcome(result=Result.NOT_SENT, reason="rate_limited", code=code, retry_after_s=_WAIT_S)
+        return throttled(answer, _WAIT_S)
     if not said:
         return Outcome(result=Result.UNKNOWN, reason="unreadable_answer", code=code)
     reason, account_problem = _refusal(answer.status, said)

@@ -14,7 +14,7 @@ from afterhours.channels import asking, graph, untrusted
 from afterhours.channels.contract import Health, MalformedPayload, Piece
 from afterhours.channels.http import LIMITS, Answer, Limits
 from afterhours.channels.linkedin_source import NOTIFICATIONS
-from afterhours.channels.sending import posted
+from afterhours.channels.sending import posted, throttled
 from afterhours.models import Account, Event, Kind, Outcome, Outgoing, Result, event_key
 
 ONE_ACCOUNT = False
@@ -152,8 +152,8 @@ def _outcome_of(answer: Answer) -> Outcome:
         if platform_id is None:
             return Outcome(result=Result.UNKNOWN, reason="no_message_id", code=code)
         return Outcome(result=Result.SENT, platform_id=platform_id)
-    if answer.status == 429:  # of the day or of a moment; how long, nobody says
-        return Outcome(result=Result.NOT_SENT, reason="rate_limited", code=code, retry_after_s=WAIT_S)
+    if answer.status == 429:  # of the day or of a moment; how long, it seldom says
+        return throttled(answer, WAIT_S)
     if answer.status >= 500 or answer.status < 400:
         return Outcome(result=Result.UNKNOWN, reason="temporary", code=code)
     reason, account_problem = _REFUSALS.get(answer.status, ("bad_request", False))

@@ -16,6 +16,8 @@ from typing import Any
 
 from afterhours import settings
 from afterhours.channels.email_source import ADDRESS
+from afterhours.channels.http import Answer
+from afterhours.channels.sending import throttled
 from afterhours.models import Account, Outcome, Outgoing, Result
 
 CONNECT_S, READ_S = 3, 7
@@ -173,9 +175,10 @@ def forget_clients() -> None:
 
 def _refused(response: Any) -> Outcome:
     code = str(response.get("Error", {}).get("Code", ""))[:60]
-    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    told = response.get("ResponseMetadata", {})
+    status = int(told.get("HTTPStatusCode", 0))
     if code in _NOT_NOW or status == 429:
-        return Outcome(result=Result.NOT_SENT, reason="rate_limited", code=code, retry_after_s=WAIT_S)
+        return throttled(Answer(status, told.get("HTTPHeaders", {}), b""), WAIT_S, code)
     if 300 <= status < 400:
         return Outcome(result=Result.REFUSED, reason="redirected", code=code, account_problem=True)
     if code == "MessageRejected" and "not verified" in str(response.get("Error", {}).get("Message", "")).lower():

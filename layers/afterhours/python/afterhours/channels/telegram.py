@@ -11,6 +11,7 @@ from typing import Any
 from afterhours.channels import graph, telegram_api, untrusted
 from afterhours.channels.contract import MalformedPayload, Piece
 from afterhours.channels.http import LIMITS, Limits
+from afterhours.channels.sending import LONGEST_WAIT_S
 from afterhours.channels.telegram_source import DELETED
 from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing, QuickReply, Result, event_key
 
@@ -27,7 +28,6 @@ IN_BUSINESS = "business:"
 ACKNOWLEDGE_LIMITS = Limits(connect_s=1.0, total_s=2.0, answer_bytes=4_096)
 
 _MAX_CALLBACK_BYTES = 64
-_LONGEST_WAIT_S = 6 * 3600
 _CHAT_ID = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 _START = re.compile(r"/start(?:@\w+)?(?: ([A-Za-z0-9_-]{1,64}))?", re.ASCII)
 
@@ -304,7 +304,7 @@ def _outcome_of(said: telegram_api.Said) -> Outcome:
     if said.status < 400 or said.status >= 500 or said.error >= 500:
         return Outcome(result=Result.UNKNOWN, reason="temporary", code=code)
     if said.error == 429:
-        wait_s = min(untrusted.integer(said.parameters.get("retry_after")) or telegram_api.WAIT_S, _LONGEST_WAIT_S)
+        wait_s = min(untrusted.integer(said.parameters.get("retry_after")) or telegram_api.WAIT_S, LONGEST_WAIT_S)
         return Outcome(result=Result.NOT_SENT, reason="rate_limited", code=code, retry_after_s=max(wait_s, 1))
     reason, account_problem = _refusal(said.error, said.description)
     return Outcome(result=Result.REFUSED, reason=reason, code=code, account_problem=account_problem)

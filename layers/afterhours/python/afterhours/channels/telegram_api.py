@@ -7,7 +7,7 @@ from urllib.parse import quote
 from afterhours.channels import files, graph, untrusted
 from afterhours.channels.contract import Health, MalformedPayload, Missing, NotFetched
 from afterhours.channels.http import Answer, Limits
-from afterhours.channels.sending import posted
+from afterhours.channels.sending import posted, throttled
 from afterhours.models import Account, Attachment, Outcome, Result
 
 HOST = "https://api.telegram.org"
@@ -48,7 +48,7 @@ def _read(answer: Answer) -> Said | Outcome:
         body = {}
     error = untrusted.integer(body.get("error_code"))
     if answer.status == 429 and error is None:
-        return Outcome(result=Result.NOT_SENT, reason="rate_limited", code="429", retry_after_s=WAIT_S)
+        return throttled(answer, WAIT_S)
     if body.get("ok") is not True and error is None:
         return Outcome(result=Result.UNKNOWN, reason="unreadable_answer", code=str(answer.status))
     description = (untrusted.text(body.get("description")) or "").lower()

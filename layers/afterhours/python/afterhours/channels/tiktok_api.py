@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from afterhours.channels import asking, graph, untrusted
 from afterhours.channels.contract import Health, MalformedPayload, NotRenewed, Renewed
 from afterhours.channels.http import LIMITS, Answer, Limits
-from afterhours.channels.sending import posted
+from afterhours.channels.sending import posted, throttled
 from afterhours.models import Account, Outcome, Result
 
 HOST = "https://business-api.tiktok.com"
@@ -58,7 +58,7 @@ def _read(answer: Answer) -> Said | Outcome:
         body = {}
     code = untrusted.integer(body.get("code"))
     if answer.status == 429:
-        return Outcome(result=Result.NOT_SENT, reason="rate_limited", code="429", retry_after_s=WAIT_S)
+        return throttled(answer, WAIT_S)
     if code is None or answer.status >= 500:
         return Outcome(result=Result.UNKNOWN, reason="unreadable_answer", code=str(answer.status))
     return Said(code, (untrusted.text(body.get("message")) or "").lower(), untrusted.mapping(body.get("data")))

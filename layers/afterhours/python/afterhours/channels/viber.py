@@ -11,7 +11,7 @@ from typing import Any
 from afterhours.channels import files, graph, untrusted
 from afterhours.channels.contract import Health, MalformedPayload, NotFetched, Piece
 from afterhours.channels.http import LIMITS, Answer, Limits
-from afterhours.channels.sending import posted
+from afterhours.channels.sending import posted, throttled
 from afterhours.channels.viber_source import may_answer, message
 from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing, Result, event_key
 
@@ -168,7 +168,7 @@ def _outcome_of(answer: Answer) -> Outcome:
     """What Viber says about the message: a number, whatever HTTP says."""
     code = str(answer.status)
     if answer.status == 429:
-        return Outcome(result=Result.NOT_SENT, reason="rate_limited", code=code, retry_after_s=_WAIT_S)
+        return throttled(answer, _WAIT_S)
     if answer.status >= 500:
         return Outcome(result=Result.UNKNOWN, reason="temporary", code=code)
     try:
@@ -184,7 +184,7 @@ def _outcome_of(answer: Answer) -> Outcome:
             return Outcome(result=Result.UNKNOWN, reason="no_message_id", code="0")
         return Outcome(result=Result.SENT, platform_id=platform_id)
     if status == _RATE_LIMITED:
-        return Outcome(result=Result.NOT_SENT, reason="rate_limited", code=str(status), retry_after_s=_WAIT_S)
+        return throttled(answer, _WAIT_S, str(status))
     if status not in _REFUSALS:
         return Outcome(result=Result.UNKNOWN, reason="unknown_status", code=str(status))
     reason, account_problem = _REFUSALS[status]

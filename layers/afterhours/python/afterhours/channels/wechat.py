@@ -13,7 +13,7 @@ from urllib.parse import quote
 from afterhours.channels import asking, files, graph, untrusted
 from afterhours.channels.contract import Health, MalformedPayload, Missing, NotFetched, NotRenewed, Piece, Renewed
 from afterhours.channels.http import LIMITS, Answer, Limits, NotSent, Unconfirmed, post_json
-from afterhours.channels.sending import posted
+from afterhours.channels.sending import posted, throttled
 from afterhours.channels.wechat_source import TEXT_LIMIT as TEXT_LIMIT
 from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing, Result, event_key
 
@@ -163,7 +163,7 @@ def _errcode(body: Mapping[str, Any]) -> int | None:
 def _outcome_of(answer: Answer) -> Outcome:
     """What WeChat says about the message: a number, whatever HTTP says."""
     if answer.status == 429:
-        return Outcome(result=Result.NOT_SENT, reason="rate_limited", code="429", retry_after_s=_WAIT_S)
+        return throttled(answer, _WAIT_S)
     if answer.status >= 500:
         return Outcome(result=Result.UNKNOWN, reason="temporary", code=str(answer.status))
     body = _read(answer)

@@ -13,7 +13,7 @@ from afterhours import settings
 from afterhours.channels import asking, graph, untrusted
 from afterhours.channels.contract import Health, MalformedPayload, NotRenewed, Renewed
 from afterhours.channels.http import LIMITS, Answer, Limits, NotSent, Unconfirmed, post_form
-from afterhours.channels.sending import posted
+from afterhours.channels.sending import posted, throttled
 from afterhours.models import Account, Outcome, Result
 
 HOST = "https://api.x.com"
@@ -21,7 +21,6 @@ USER_ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 _WAIT_S = 900  # X counts in quarters of an hour
 _NO_CREDIT_WAIT_S = 900
-_LONGEST_WAIT_S = 6 * 3600
 _LIMITS_OF = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
 _GRANT_GONE = {"invalid_grant", "invalid_request", "invalid_client", "unauthorized_client", "access_denied"}
 _WORDS = re.compile(r"[a-z0-9_-]{1,64}", re.ASCII)
@@ -63,7 +62,7 @@ def outcome_of(answer: Answer, id_field: str, *, forbidden: str) -> Outcome:
         reason, wait_s = "credits_used_up", _NO_CREDIT_WAIT_S
         return Outcome(result=Result.NOT_SENT, reason=reason, code=code, retry_after_s=wait_s, account_problem=True)
     if answer.status == 429:
-        return Outcome(result=Result.NOT_SENT, reason="rate_limited", code=code, retry_after_s=_wait_s(answer))
+        return throttled(answer, _wait_s(answer), code)
     if 400 <= answer.status < 500 and body:
         return _refused(body, code, forbidden)
     return Outcome(result=Result.UNKNOWN, reason="temporary" if body else "unreadable_answer", code=code)
@@ -110,7 +109,7 @@ def _wait_s(answer: Answer) -> int:
     ]
     until = max((reset for reset in resets if reset), default=0)
     left = until - settings.now_ms() // 1000
-    return min(left, _LONGEST_WAIT_S) if left > 0 else 1 if until else _WAIT_S
+    return left if left > 0 else 1 if until else _WAIT_S
 
 
 def renew(account: Account, record: Mapping[str, Any], *, limits: Limits = LIMITS) -> Renewed | NotRenewed:
