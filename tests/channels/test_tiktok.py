@@ -313,7 +313,7 @@ OUTCOMES: dict[str, tuple[faulty_server.Behaviour, Result, str | None]] = {
     "40016": (answer(200, said(40016, "Too many")), Result.NOT_SENT, "rate_limited"),
     "40064": (answer(200, said(40064)), Result.NOT_SENT, "rate_limited"),
     "429 with HTML": (answer(429, b"<html>"), Result.NOT_SENT, "rate_limited"),
-    "40100": (answer(200, said(40100)), Result.NOT_SENT, "token_expired"),
+    "40100": (answer(200, said(40100)), Result.NOT_SENT, "rate_limited"),
     "40102": (answer(200, said(40102)), Result.NOT_SENT, "token_expired"),
     "40105": (answer(200, said(40105)), Result.NOT_SENT, "token_expired"),
     "40001": (answer(200, said(40001)), Result.REFUSED, "permission_missing"),
@@ -392,9 +392,9 @@ GRANTS: dict[str, tuple[faulty_server.Behaviour, Renewed | NotRenewed]] = {
     "a pair": (answer(200, PAIR), Renewed("act.2", 86400, "rft.2")),
     "no other refresh token": (
         answer(200, said(access_token="act.2", expires_in=86400)), Renewed("act.2", 86400, "rft.1")),
-    "revoked": (answer(200, said(40105)), NotRenewed("40105", final=True)),
+    "revoked": (answer(200, said(40107)), NotRenewed("40107", final=True)),
     "bad parameter": (answer(200, said(40002)), NotRenewed("40002", final=True)),
-    "too many": (answer(200, said(40016)), NotRenewed("40016", final=False)),
+    "too many": (answer(200, said(40100)), NotRenewed("40100", final=False)),
     "trouble": (answer(200, said(50000)), NotRenewed("50000", final=False, taken=True)),
     "nothing": (answer(200), NotRenewed("unreadable_answer", final=False, taken=True)),
     "no pair": (answer(200, said()), NotRenewed("0", final=False, taken=True)),
@@ -484,7 +484,7 @@ def test_the_fake_gives_a_new_pair_and_takes_the_old_one_no_more(fake: FakeTikTo
     assert isinstance(found, Renewed)
     assert tiktok.send(account(base), TOKEN, to_luca(fake, "old")).reason == "token_expired"
     assert tiktok.send(account(base), found.token, to_luca(fake, "new")).result is Result.SENT
-    assert tiktok.renew(account(base), RECORD) == NotRenewed("40105", final=True)
+    assert tiktok.renew(account(base), RECORD) == NotRenewed("40107", final=True)
     assert isinstance(tiktok.renew(account(base), {**RECORD, "refresh": found.refresh}), Renewed)
 
 

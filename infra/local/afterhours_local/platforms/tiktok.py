@@ -37,6 +37,7 @@ class Trouble(StrEnum):
 
     TOO_MANY_40016 = "40016"
     TOO_MANY_40064 = "40064"
+    TOO_MANY_40100 = "40100"
     TOKEN_40105 = "40105"  # noqa: S105 - a platform's code, not a secret
     PERMISSION_40001 = "40001"
     BAD_PARAMETER_40002 = "40002"
@@ -47,6 +48,7 @@ class Trouble(StrEnum):
 _WORDS = {
     Trouble.TOO_MANY_40016: "Requests made too frequently",
     Trouble.TOO_MANY_40064: "Too many requests",
+    Trouble.TOO_MANY_40100: "Requests made too frequently",
     Trouble.TOKEN_40105: "Access token is incorrect or has been revoked.",
     Trouble.PERMISSION_40001: "No permission to operate this business account",
     Trouble.BAD_PARAMETER_40002: "conversation_id is invalid",
@@ -343,10 +345,10 @@ class FakeTikTok(FakePlatform):
         app = (body["client_id"], body["client_secret"])
         holders = [one for one in self.accounts() if one.refresh and (one.client_id, one.client_secret) == app]
         if not holders or body["grant_type"] != "refresh_token":
-            raise TikTokError(40001, "client_id or client_secret is wrong")
+            raise TikTokError(40101, "client_id or client_secret is wrong")
         account = next((one for one in holders if self._refresh_of(one) == body["refresh_token"]), None)
         if account is None:
-            raise TikTokError(40105, "Refresh token is invalid")
+            raise TikTokError(40107, "Refresh token is invalid")
         self.grants += 1
         number = 1 + int(body["refresh_token"].rpartition("-")[2]) if account.id in self._tokens else 1
         pair = (f"renewed-access-{number}", f"renewed-refresh-{number}")

@@ -22,9 +22,11 @@ WAIT_S = 60
 EVENT_TYPES = {"tiktok": "DIRECT_MESSAGE", "tiktok_comments": "COMMENT"}  # what an app has a callback for, by channel
 BAD_PARAMETER = 40002
 
-_TOKEN_CODES = {40100, 40101, 40102, 40104, 40105}
-_TOO_MANY = {40016, 40064}
-_NO_PERMISSION = 40001
+# Named as TikTok's own SDK does; the contract calls 40100 a token's, and has 40064 from others.
+_TOO_MANY = {40016, 40064, 40100, 40132, 61000}
+_TOKEN_CODES = {40101, 40102, 40104, 40105}
+_GRANT_CODES = {40103, 40107}  # the refresh token is over, or none
+_NO_PERMISSION = {40001, 40125, 40130}
 _OF_TOKENS = ("token_invalid", "permission_missing")
 _GRANT = {"client_id": "client_id", "client_secret": "client_secret", "refresh_token": "refresh"}
 
@@ -77,7 +79,7 @@ def outcome_of(said: Said, platform_id: str | None) -> Outcome:
         return Outcome(result=Result.UNKNOWN, reason="temporary", code=code)
     if said.code in _TOKEN_CODES:  # a new one may be on its way
         return Outcome(result=Result.NOT_SENT, reason="token_expired", code=code, retry_after_s=WAIT_S)
-    if said.code == _NO_PERMISSION:
+    if said.code in _NO_PERMISSION:
         return Outcome(result=Result.REFUSED, reason="permission_missing", code=code, account_problem=True)
     # The contract names no code of a closed window: the words decide, and only about what an agent reads.
     closed = "window" in said.message or "48 hours" in said.message
@@ -135,5 +137,6 @@ def renew(account: Account, record: Mapping[str, Any], *, limits: Limits = LIMIT
     token, lives_s = untrusted.text(said.data.get("access_token")), untrusted.integer(said.data.get("expires_in"))
     if said.code == 0 and token and lives_s:
         return Renewed(token, lives_s, untrusted.text(said.data.get("refresh_token")) or given["refresh_token"])
-    final = said.code in _TOKEN_CODES | {_NO_PERMISSION, BAD_PARAMETER}
-    return NotRenewed(str(said.code), final=final, taken=not 40000 <= said.code < 50000)
+    final = said.code in _TOKEN_CODES | _GRANT_CODES | _NO_PERMISSION | {BAD_PARAMETER}
+    refused = said.code in _TOO_MANY or 40000 <= said.code < 50000
+    return NotRenewed(str(said.code), final=final, taken=not refused)
