@@ -1,7 +1,8 @@
 """Who writes in a web chat: our session token and the customer's `user_token`. Pure.
 
 A session is `v1.<base64url JSON>.<hex HMAC-SHA256>` over the site and the claims. A user token is a JWT made by
-the customer's own server: HS256 and nothing else, `aud` the site, `exp` at most an hour ahead, `sub` the user.
+the customer's own server: HS256 and nothing else, `aud` the site, `exp` at most an hour ahead, `sub` the user, and
+`nbf` respected where it is there.
 """
 
 import base64
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 
 SESSION_MS = 24 * 3_600_000
 USER_TOKEN_MS = 3_600_000
+LEEWAY_S = 60  # the clock of the customer's server may be ahead of ours
 
 _SESSION = re.compile(r"(v1\.([A-Za-z0-9_-]{1,2000}))\.([0-9a-f]{64})")
 _JWT = re.compile(r"(([A-Za-z0-9_-]{1,500})\.([A-Za-z0-9_-]{1,4000}))\.([A-Za-z0-9_-]{43})")
@@ -66,6 +68,9 @@ def read_user_token(token: str, site: str, secrets: Sequence[str], now_ms: int) 
         return None
     expires_s, subject = claims.get("exp"), claims.get("sub")
     if type(expires_s) is not int or not now_ms < expires_s * 1000 <= now_ms + USER_TOKEN_MS:
+        return None
+    begins_s = claims.get("nbf", 0)
+    if type(begins_s) is not int or begins_s > now_ms // 1000 + LEEWAY_S:
         return None
     if not isinstance(subject, str) or not _SUBJECT.fullmatch(subject):
         return None
