@@ -78,6 +78,7 @@ FAULTS: dict[str, tuple[faulty_server.Behaviour, Result, str, int | None]] = {
     "133016": (error(133016), NOT_SENT, "registration_limited", 3600),
     "page restricted": (error(10, 1893063), NOT_SENT, "page_restricted", 1800),
     "maintenance": (error(131057), NOT_SENT, "maintenance", 300),
+    "0": (error(0), REFUSED, "token_invalid", None),
     "190": (error(190, 463, status=401), REFUSED, "token_invalid", None),
     "190 without subcode": (error(190), REFUSED, "token_invalid", None),
     "190 under 429": (error(190, status=429), REFUSED, "token_invalid", None),

@@ -58,7 +58,7 @@ _UNAVAILABLE = _Refusal("contact_unavailable")
 _NOT_READY = _Refusal("account_not_ready", account_problem=True)
 _BAD_REQUEST = _Refusal("bad_request")
 _REFUSALS: dict[tuple[int, int | None], _Refusal] = {
-    (190, None): _Refusal("token_invalid", account_problem=True),
+    **{(code, None): _Refusal("token_invalid", account_problem=True) for code in (0, 190)},
     **{(code, None): _PERMISSION for code in (3, 10, 131005, *range(199, 300))},
     (100, 33): _PERMISSION,  # the number or page is not there for this token
     (10, 2018278): _WINDOW_CLOSED,
