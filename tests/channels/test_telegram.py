@@ -21,7 +21,7 @@ from faulty_server import FaultyServer, after_request, answer
 
 EVENTS = Path(__file__).parents[2] / "events" / "telegram"
 AT = 1_784_060_100_000
-MARTA, GROUP, OWNER = "7415500923", "-1004200000009", "4300000077"
+MARTA, GROUP, CHANNEL, OWNER = "7415500923", "-1004200000009", "-1009", "4300000077"
 TOKEN, SECRET, OTHER = "4200000001:local-token", "local-telegram_secret", "another-secret"
 BODY = b'{"update_id":1}'
 SMALL = Limits(connect_s=0.3, total_s=0.6, answer_bytes=1000)
@@ -130,11 +130,14 @@ READ: dict[str, dict[str, Any]] = {
         "kind": "echo", "is_echo": True, "text": "Imamo, javit ću se.", "message_id": "602", "sender_id": OWNER,
         "locale": None, "contact_ids": (f"business:{MARTA}",)},
     "business-connection": {"kind": "account", "subkind": "business_connection", **BIZ, **NOBODY},
-    "channel-post": {"kind": "ignored", "subkind": "channel_post", **NOBODY, **NO_TIME},
+    "channel-post": {
+        "kind": "message", "text": "Novo!", "message_id": "5", **NOBODY, "recipient_id": CHANNEL,
+        "contact_ids": (CHANNEL,), "contact_name": "Jadran", "group_id": CHANNEL},
     "without-sender": {
         "kind": "message", "text": "tko sam?", "message_id": "7", **NOBODY, "recipient_id": MARTA},
     "kind-of-tomorrow": {"kind": "unknown", "subkind": "hologram", **NOBODY, **NO_TIME},
-    "inline-query": {"kind": "ignored", "subkind": None, **NOBODY, **NO_TIME},
+    "inline-query": {
+        "kind": "ignored", "subkind": None, "text": "soba", **NOBODY, "sender_id": MARTA, **NO_TIME},
 }  # fmt: skip
 
 
@@ -163,6 +166,7 @@ def test_messages_deleted_together_are_an_event_each() -> None:
         (Kind.MESSAGE_DELETED, "601", (f"business:{MARTA}",)),
         (Kind.MESSAGE_DELETED, "602", (f"business:{MARTA}",)),
     ]
+    assert [(event.message_id, event.sender_id) for event in events] == [("601", None), ("602", None)]
     assert len({event.event_id for event in events}) == 2
 
 
@@ -171,6 +175,29 @@ def test_a_number_that_comes_again_is_another_event_where_the_message_is_another
     [event] = read("text")
     assert telegram.normalise(update).event_id == event.event_id
     update["message"]["message_id"] += 1
+    assert telegram.normalise(update).event_id != event.event_id
+
+
+def test_a_caption_is_read_also_where_what_it_stands_under_is_of_no_kind_we_know() -> None:
+    event = telegram.normalise({"update_id": 1, "message": {"message_id": 1, "caption": "Ovako izgleda"}})
+    assert (event.kind, event.subkind, event.text) == (Kind.MESSAGE, "unsupported", "Ovako izgleda")
+
+
+def test_a_chat_without_a_type_is_private_where_it_is_called_after_its_sender() -> None:
+    update: dict[str, Any] = json.loads((EVENTS / "text.json").read_bytes())
+    del update["message"]["chat"]["type"]
+    assert telegram.normalise(update).group_id is None
+    update["message"]["chat"]["id"] = 7
+    assert telegram.normalise(update).group_id == "7"
+
+
+def test_a_message_without_the_number_of_its_update_is_read_and_known_again() -> None:
+    update: dict[str, Any] = json.loads((EVENTS / "text.json").read_bytes())
+    del update["update_id"]
+    [piece] = telegram_source.split(json.dumps(update).encode())
+    event = telegram.normalise(piece)
+    assert (event.message_id, event.sender_id, event.event_id) == ("501", MARTA, telegram.normalise(update).event_id)
+    update["message"]["text"] = "Another"
     assert telegram.normalise(update).event_id != event.event_id
 
 

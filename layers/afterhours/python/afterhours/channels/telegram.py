@@ -1,9 +1,10 @@
 """Telegram bots, also those connected to a business account: one update in, an event out; a text in, a request out.
 
 Contract: platforms/telegram.md. Texts are literal: no parse_mode. Answers in a business chat name its connection, the
-event's handle. Groups and other bots are never answered.
+event's handle. Groups, channels and other bots are never answered.
 """
 
+import json
 import re
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from afterhours.channels import graph, telegram_api, untrusted
 from afterhours.channels.contract import MalformedPayload, Piece
 from afterhours.channels.http import LIMITS, Limits
 from afterhours.channels.sending import LONGEST_WAIT_S
-from afterhours.channels.telegram_source import DELETED
+from afterhours.channels.telegram_source import DELETED, is_update
 from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing, QuickReply, Result, event_key
 
 ONE_ACCOUNT = True
@@ -40,7 +41,6 @@ _SERVICE = {
     *("users_shared", "migrate_to_chat_id", "migrate_from_chat_id", "video_chat_started", "video_chat_ended"),
     *("forum_topic_created", "forum_topic_edited", "forum_topic_closed", "forum_topic_reopened"),
 }
-_POSTS = ("channel_post", "edited_channel_post")
 _BUSINESS = ("business_message", "edited_business_message", DELETED)
 _GONE = {"kicked", "left"}
 
@@ -51,17 +51,16 @@ health = telegram_api.health
 
 
 def normalise(piece: Piece) -> Event:
-    """Read one update. Raises MalformedPayload where it has no number."""
-    number = untrusted.identifier(piece.get("update_id"))
-    if number is None:
+    """Read one update. Raises MalformedPayload where it is none."""
+    if not is_update(piece):
         raise MalformedPayload("no update")
+    number = untrusted.identifier(piece.get("update_id")) or json.dumps(piece, sort_keys=True)
     name = next((key for key in _READERS if isinstance(piece.get(key), dict)), None)
     fields: Fields
     if name is not None:
         fields = _READERS[name](piece[name])
     else:
-        other = next((key for key in piece if key != "update_id"), None)
-        fields = {"kind": Kind.IGNORED if other in _POSTS else Kind.UNKNOWN, "subkind": other}
+        fields = {"kind": Kind.UNKNOWN, "subkind": next((key for key in piece if key != "update_id"), None)}
     if fields.pop("is_bot", False):
         fields["kind"] = Kind.IGNORED  # answering one would go on for ever
     if name in _BUSINESS or fields.get("handle"):
@@ -105,7 +104,8 @@ def _deleted(deleted: dict[str, Any]) -> Fields:
     ids = untrusted.items(deleted.get("message_ids"))
     target = untrusted.identifier(ids[0]) if ids else None
     chat = untrusted.mapping(deleted.get("chat"))
-    return {**_place(chat, chat), "kind": Kind.MESSAGE_DELETED, "target_id": target}
+    gone = {"kind": Kind.MESSAGE_DELETED, "message_id": target, "target_id": target}
+    return {**_place(chat, chat), **gone, "sender_id": None}
 
 
 def _callback(query: dict[str, Any]) -> Fields:
@@ -162,13 +162,23 @@ def _connection(connection: dict[str, Any]) -> Fields:
     }
 
 
-def _ignored(_: dict[str, Any]) -> Fields:
-    return {"kind": Kind.IGNORED}
+def _ignored(update: dict[str, Any]) -> Fields:
+    """Nothing to us, be it said in a search; whose it is, for the record."""
+    chat, sender = _chat_and_sender(update)
+    return {
+        "kind": Kind.IGNORED,
+        "sender_id": untrusted.identifier(sender.get("id")),
+        "recipient_id": untrusted.identifier(chat.get("id")),
+        "text": untrusted.text(update.get("query")),
+        "timestamp_ms": untrusted.time_ms(update.get("date")),
+    }
 
 
 _READERS = {
     "message": _message,
     "edited_message": _edited,
+    "channel_post": _message,
+    "edited_channel_post": _edited,
     "business_message": _business_message,
     "edited_business_message": _edited,
     DELETED: _deleted,
@@ -188,7 +198,8 @@ def _chat_and_sender(source: dict[str, Any]) -> tuple[dict[str, Any], dict[str, 
 def _place(chat: dict[str, Any], sender: dict[str, Any]) -> Fields:
     """Who, and in which chat: a private one is called after the customer, every other is a thread of its own."""
     chat_id, sender_id = untrusted.identifier(chat.get("id")), untrusted.identifier(sender.get("id"))
-    in_group = chat_id is not None and chat.get("type") != "private"
+    is_private = chat.get("type") == "private" or ("type" not in chat and chat_id == sender_id)
+    in_group = chat_id is not None and not is_private
     # A message without a sender is nobody's, and nobody is answered.
     contact = chat_id if in_group or sender_id else None
     return {
@@ -222,10 +233,10 @@ def _content(message: dict[str, Any]) -> Fields:
         return {"kind": Kind.SYSTEM, "subkind": service}
     # An animation also comes as a document, a venue also as a location.
     name = next((key for key in ("animation", *_MEDIA) if message.get(key)), None)
-    if name is None:
-        return {"kind": Kind.MESSAGE, "subkind": "unsupported"}
     title = untrusted.text(untrusted.mapping(message.get("venue")).get("title"))
     text = untrusted.text(message.get("caption")) or title
+    if name is None:
+        return {"kind": Kind.MESSAGE, "subkind": "unsupported", "text": text}
     return {"kind": Kind.MESSAGE, "subkind": name, "text": text, "attachments": (_attachment(name, message),)}
 
 

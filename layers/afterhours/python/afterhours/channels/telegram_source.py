@@ -13,6 +13,11 @@ from afterhours.channels.contract import Answer, MalformedPayload, Piece, Reques
 
 HEADER = "x-telegram-bot-api-secret-token"
 DELETED = "deleted_business_messages"
+# What says by itself what it is, should the update's number be missing.
+_NUMBERLESS = (
+    *("message", "edited_message", "channel_post", "edited_channel_post", "callback_query"),
+    *("business_message", "edited_business_message"),
+)
 
 
 def handshake(request: Request, credentials: Mapping[str, Any]) -> Answer:
@@ -39,13 +44,19 @@ def sign(body: bytes, secret: str) -> dict[str, str]:
 def split(body: bytes) -> list[Piece]:
     """The update itself; of messages that were deleted together one piece each."""
     update = untrusted.loads(body)
-    if not isinstance(update, dict) or untrusted.integer(update.get("update_id")) is None:
+    if not isinstance(update, dict) or not is_update(update):
         raise MalformedPayload("no update")
     deleted = untrusted.mapping(update.get(DELETED))
     ids = untrusted.items(deleted.get("message_ids"))
     if len(ids) < 2:
         return [update]
     return [{**update, DELETED: {**deleted, "message_ids": [one]}} for one in ids]
+
+
+def is_update(piece: Piece) -> bool:
+    return untrusted.integer(piece.get("update_id")) is not None or any(
+        untrusted.mapping(piece.get(one)) for one in _NUMBERLESS
+    )
 
 
 def channel_of(piece: Piece) -> str:
