@@ -154,6 +154,8 @@ READ: dict[str, dict[str, Any]] = {
     "account-link": {"kind": "account_linking", "subkind": "accountLink"},
     "video-watched": {"kind": "read", "subkind": "videoPlayComplete"},
     "beacon": {"kind": "ignored", "subkind": "beacon"},
+    "notice-delivered": {
+        "kind": "delivery", "subkind": "delivery", "sender_id": None, "contact_ids": (), **NO_TOKEN},
     "suspended": {"kind": "account", "subkind": "botSuspended", "sender_id": None, "contact_ids": (), **NO_TOKEN},
     "event-of-tomorrow": {"kind": "unknown", "subkind": "hologram"},
 }  # fmt: skip

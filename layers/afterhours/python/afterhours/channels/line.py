@@ -41,7 +41,8 @@ _KINDS = {
     **dict.fromkeys(("join", "leave", "memberJoined", "memberLeft"), Kind.SYSTEM),
     "accountLink": Kind.ACCOUNT_LINKING,
     "videoPlayComplete": Kind.READ,
-    **dict.fromkeys(("beacon", "membership", "delivery"), Kind.IGNORED),
+    "delivery": Kind.DELIVERY,  # of a notice to a phone number, which names nobody
+    **dict.fromkeys(("beacon", "membership"), Kind.IGNORED),
     **dict.fromkeys(("module", "activated", "deactivated", "botSuspended", "botResumed"), Kind.ACCOUNT),
 }
 
