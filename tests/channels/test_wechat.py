@@ -194,13 +194,34 @@ def test_times_come_in_seconds_and_in_milliseconds() -> None:
         ("event-unsubscribe", Kind.UNFOLLOW, None),
         ("event-view", Kind.IGNORED, None),
         ("event-location", Kind.IGNORED, None),
-        ("event-templatesendjobfinish", Kind.STATUS, None),
+        ("event-templatesendjobfinish", Kind.DELIVERY, None),
+        ("event-scancode", Kind.POSTBACK, "wifi-code"),
         ("event-poll-of-tomorrow", Kind.UNKNOWN, None),
     ],
 )
 def test_events_and_choices(name: str, kind: Kind, payload: str | None) -> None:
     event = read(name)
     assert (event.kind, event.payload) == (kind, payload)
+
+
+def test_a_menu_s_choice_waits_for_the_message_that_follows() -> None:
+    assert read("event-scancode").unanswered == "menu"
+    assert read("click").unanswered is None
+
+
+def test_how_a_message_to_many_went_is_news_of_no_thread() -> None:
+    assert read("event-templatesendjobfinish").contact_ids == ()
+
+
+def test_a_file_says_its_name() -> None:
+    [attachment] = read("file").attachments
+    assert (attachment.type, attachment.name) == ("file", "voucher.pdf")
+
+
+@pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\n        ", b"\xef\xbb\xbf\r\n"])
+def test_what_stands_before_the_declaration_does_no_harm(before: bytes) -> None:
+    declared = b'<?xml version="1.0" encoding="UTF-8"?>' + body("text").replace(b"\n", b"\r\n")
+    assert wechat_source.split(before + declared) == wechat_source.split(body("text"))
 
 
 def test_what_was_said_aloud_is_text_where_wechat_understood_it() -> None:
@@ -218,7 +239,16 @@ def test_events_are_told_apart_without_an_id() -> None:
 def test_only_what_a_customer_says_is_answered_at_once() -> None:
     answerable = {path.stem for path in EVENTS.glob("*.xml") if path.stem != "bomb" and is_answerable(path.stem)}
     assert answerable == {
-        *("text", "text-milliseconds", "menu-choice", "voice-recognised", "image", "click", "text-without-sender")
+        *(
+            "text",
+            "text-milliseconds",
+            "menu-choice",
+            "voice-recognised",
+            "image",
+            "file",
+            "click",
+            "text-without-sender",
+        )
     }
 
 

@@ -26,16 +26,22 @@ CAPABILITIES = frozenset({"quick_replies", "attachments", "renews", "at_once"})
 
 HOST = "https://api.weixin.qq.com"
 _WAIT_S = 60
-_TYPES = {"image": "image", "voice": "audio", "video": "video", "shortvideo": "video"}
+_TYPES = {"image": "image", "voice": "audio", "video": "video", "shortvideo": "video", "file": "file"}
+# A key of the menu opens the camera, the album or a map; what is chosen there comes as a message of its own.
+_CHOOSES = {
+    *("SCANCODE_PUSH", "SCANCODE_WAITMSG", "PIC_SYSPHOTO", "PIC_PHOTO_OR_ALBUM", "PIC_WEIXIN", "LOCATION_SELECT"),
+}
+# How a message to many went, or one after a template: none of ours, and nobody says anything.
+_WENT = {"MASSSENDJOBFINISH", "TEMPLATESENDJOBFINISH"}
 _EVENTS = {
     "SUBSCRIBE": Kind.FOLLOW,
     "UNSUBSCRIBE": Kind.UNFOLLOW,
     "SCAN": Kind.REFERRAL,
     "CLICK": Kind.POSTBACK,
+    **dict.fromkeys(_CHOOSES, Kind.POSTBACK),
+    **dict.fromkeys(_WENT, Kind.DELIVERY),
     # Where somebody is, which link of the menu they opened: nobody says anything.
     **dict.fromkeys(("LOCATION", "VIEW"), Kind.IGNORED),
-    # Receipts of what other tools sent, to many: never of a text of ours.
-    **dict.fromkeys(("MASSSENDJOBFINISH", "TEMPLATESENDJOBFINISH"), Kind.STATUS),
 }
 _IP_NOT_ALLOWED = 40164
 # errcode -> our word for it, and whether the account is the trouble.
@@ -68,18 +74,18 @@ def normalise(piece: Piece) -> Event:
     kind = (_text(found, "MsgType") or "").lower()
     if not kind:
         raise MalformedPayload("no type")
-    told = _event(found) if kind == "event" else _message(kind, found)
     sender = untrusted.identifier(found.get("FromUserName"))
     message_id = untrusted.identifier(found.get("MsgId") or found.get("MsgID"))
+    fields = _event(found) if kind == "event" else _message(kind, found)
     return Event(
         channel=CHANNEL,
         event_id=event_key(CHANNEL, *_identity(found, message_id)),
         message_id=message_id,
         sender_id=sender,
         recipient_id=untrusted.identifier(found.get("ToUserName")),
-        contact_ids=(sender,) if sender and told["kind"] is not Kind.STATUS else (),
+        contact_ids=(sender,) if sender and fields["kind"] is not Kind.DELIVERY else (),
         timestamp_ms=untrusted.time_ms(found.get("CreateTime")),
-        **told,
+        **fields,
     )
 
 
@@ -98,7 +104,12 @@ def _text(found: Mapping[str, Any], name: str) -> str | None:
 
 def _event(found: Mapping[str, Any]) -> Fields:
     name = (_text(found, "Event") or "").upper()  # the case differs from event to event
-    return {"kind": _EVENTS.get(name, Kind.UNKNOWN), "subkind": name.lower(), "payload": _text(found, "EventKey")}
+    return {
+        "kind": _EVENTS.get(name, Kind.UNKNOWN),
+        "subkind": name.lower(),
+        "payload": _text(found, "EventKey"),
+        "unanswered": "menu" if name in _CHOOSES else None,
+    }
 
 
 def _message(kind: str, found: Mapping[str, Any]) -> Fields:
@@ -108,7 +119,8 @@ def _message(kind: str, found: Mapping[str, Any]) -> Fields:
             return {"kind": Kind.POSTBACK, "subkind": "menu", "text": text, "payload": chosen}
         return {"kind": Kind.MESSAGE, "subkind": kind, "text": text}
     if kind in _TYPES:
-        file = Attachment(type=_TYPES[kind], url=_text(found, "PicUrl"), id=_text(found, "MediaId"))
+        address, media_id, title = (_text(found, key) for key in ("PicUrl", "MediaId", "Title"))
+        file = Attachment(type=_TYPES[kind], url=address, id=media_id, name=title)
         heard = _text(found, "Recognition")
         return {"kind": Kind.MESSAGE, "subkind": kind, "text": heard, "attachments": (file,)}
     if kind == "location":

@@ -22,7 +22,8 @@ _NONCE = re.compile(r"[!-~]{1,128}")
 _DIGEST = re.compile(r"[0-9a-f]{40}")
 _ECHO = re.compile(r"[0-9A-Za-z_+/=-]{1,256}")
 _MAX_DEPTH = 16
-_MESSAGES = {"text", "image", "voice", "video", "shortvideo", "location", "link"}
+_MESSAGES = {"text", "image", "voice", "video", "shortvideo", "file", "location", "link"}
+_BEFORE_XML = b"\xef\xbb\xbf \t\r\n"  # a byte order mark and blanks, after which no reader takes a declaration
 
 Fields = dict[str, str]
 
@@ -124,7 +125,7 @@ def fields_of(body: bytes) -> Fields:
     for a document type, without which there are no entities to expand and nothing to fetch."""
     reader = _Reader()
     try:
-        reader.parser.Parse(body, True)
+        reader.parser.Parse(body.lstrip(_BEFORE_XML), True)
     except (expat.ExpatError, ValueError) as error:
         raise MalformedPayload("no XML") from error
     return reader.found
