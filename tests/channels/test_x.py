@@ -91,7 +91,25 @@ def test_two_messages_in_one_delivery_are_two_events_each_with_its_own_person() 
     "names", [("dm", "dm-formerly"), ("post-reply", "post-mention-of-the-same", "post-mention-formerly")]
 )
 def test_the_same_message_is_one_event_however_often_and_in_whichever_envelope_it_comes(names: tuple[str, ...]) -> None:
-    assert len({(event.event_id, event.timestamp_ms) for event in map(only, names)}) == 1
+    assert len({(event.event_id, event.key_ms) for event in map(only, names)}) == 1
+
+
+def test_a_post_s_time_is_told_as_exactly_as_it_comes() -> None:
+    assert [only(name).timestamp_ms for name in ("post-mention-formerly", "post-reply")] == [AT + 451, AT]
+
+
+@pytest.mark.parametrize("name", ["repost-formerly", "post-blocked-author"])
+def test_what_is_set_aside_still_says_whose_it_is_and_when(name: str) -> None:
+    event = only(name)
+    assert (event.sender_id, event.recipient_id, event.timestamp_ms) == (PETRA, OUR, AT)
+    assert event.message_id
+    assert event.contact_ids == ()
+
+
+def test_who_stops_following_is_not_told_as_following() -> None:
+    delivery = json.loads((EVENTS / "follow-formerly.json").read_bytes())
+    delivery["follow_events"][0]["type"] = "unfollow"
+    assert x.normalise(delivery).subkind == "unfollow"
 
 
 def test_the_same_message_is_another_event_for_another_account_of_ours() -> None:

@@ -97,6 +97,7 @@ class Event(Frozen):
     handle: str | None = None  # what an answer must name, as a reply token or the post answered to
     private_reply: bool = False  # said in public, and the platform lets us answer its author in private, once
     timeless: bool = False  # copies of it may bear another time: none is part of its key
+    to_the_second: bool = False  # copies of it agree on the time no further: only that is part of its key
     unanswered: str | None = None  # why nothing automatic may answer it, whatever it says
     for_person: bool = False  # a person has to see it, although nothing answers it
     mids: tuple[str, ...] = ()
@@ -108,7 +109,9 @@ class Event(Frozen):
     @property
     def key_ms(self) -> int | None:
         """The time in the event's key."""
-        return None if self.timeless else self.timestamp_ms
+        if self.timeless or self.timestamp_ms is None:
+            return None
+        return self.timestamp_ms // 1000 * 1000 if self.to_the_second else self.timestamp_ms
 
 
 def event_key(*parts: str) -> str:

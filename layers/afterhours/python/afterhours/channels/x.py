@@ -48,7 +48,7 @@ def normalise(piece: Piece) -> Event:
         return _message(account, item, untrusted.mapping(piece.get("users")))
     if name == _READ:
         return _read(account, item, untrusted.mapping(piece.get("users")))
-    subkind = "typing" if name == _TYPING else name.removesuffix("_events")
+    subkind = "typing" if name == _TYPING else untrusted.identifier(item.get("type")) or name.removesuffix("_events")
     source, target = untrusted.mapping(item.get("source")), untrusted.mapping(item.get("target"))
     fields: Fields = {
         "sender_id": untrusted.identifier(item.get("sender_id")) or untrusted.identifier(source.get("id")),

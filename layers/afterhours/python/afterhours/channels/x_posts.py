@@ -93,7 +93,9 @@ def _formerly_created(account: str | None, post: dict[str, Any], *, blocked: boo
     quoted = untrusted.mapping(post.get("quoted_status"))
     extended = untrusted.mapping(post.get("extended_tweet"))
     if isinstance(post.get("retweeted_status"), dict) or blocked:
-        return _event(account, Kind.IGNORED, "blocked" if blocked else "repost", post)
+        subkind = "blocked" if blocked else "repost"
+        told: Fields = {"sender_id": author, "recipient_id": account, "message_id": _id(post)}
+        return _event(account, Kind.IGNORED, subkind, post, **told, timestamp_ms=_time_ms(post))
     answered_author = untrusted.identifier(post.get("in_reply_to_user_id_str"))
     quotes_us = _id(untrusted.mapping(quoted.get("user"))) == account
     subkind = "quote" if quotes_us else "reply" if answered_author == account else "mention"
@@ -153,22 +155,23 @@ def _post(
         parent_id=answered,
         reply_to_id=answered or quoted,
         timestamp_ms=_time_ms(post),
+        to_the_second=True,  # the newer envelope knows no milliseconds
         **fields,
         **said,
     )
 
 
 def _time_ms(post: Mapping[str, Any]) -> int | None:
-    """To the second, as both envelopes know it: the time is a part of the key by which a post is known again."""
+    """As exact as the envelope is."""
     written = untrusted.text(post.get("created_at")) or ""
-    found = untrusted.time_ms(written)
+    found = untrusted.time_ms(post.get("timestamp_ms")) or untrusted.time_ms(written)
     if found is None:
         try:  # Wed Oct 10 20:19:24 +0000 2018
             moment = datetime.strptime(written, "%a %b %d %H:%M:%S %z %Y")
             found = untrusted.time_ms(int(moment.timestamp()))
         except (ValueError, OverflowError):
-            found = untrusted.time_ms(post.get("timestamp_ms"))
-    return found // 1000 * 1000 if found is not None else None
+            return None
+    return found
 
 
 def _referenced(post: Mapping[str, Any], kind: str) -> str | None:
