@@ -183,6 +183,20 @@ def test_a_sample_is_read_in_full(name: str) -> None:
     assert seen == {key: value for key, value in READ[name].items() if value not in (None, ())}
 
 
+def test_a_notification_without_its_envelope_is_read_the_same() -> None:
+    delivery = json.loads((EVENTS / "comment.json").read_bytes())
+    alone = json.dumps(delivery["notifications"][0]).encode()
+    assert linkedin_source.split(alone) == linkedin_source.split((EVENTS / "comment.json").read_bytes())
+
+
+def test_the_text_and_its_author_are_read_under_every_name_that_sources_have() -> None:
+    [piece] = linkedin_source.split((EVENTS / "comment.json").read_bytes())
+    comment = piece["notifications"][0]["decoratedGeneratedActivity"]["comment"]
+    comment["actor"], comment["message"] = comment.pop("owner"), comment.pop("text")
+    event = linkedin.normalise(piece)
+    assert (event.sender_id, event.text) == (MIA, "Imate li parking? 🙂")
+
+
 def test_every_sample_is_read_here() -> None:
     assert {path.stem for path in EVENTS.glob("*.json")} == READ.keys() | {"batch-of-ten"}
 

@@ -74,7 +74,7 @@ def _event(notification: dict[str, Any]) -> Event:
     comment = untrusted.mapping(decorated.get("comment"))
     written = comment or untrusted.mapping(decorated.get("share"))
     about = _urn(notification.get("generatedActivity")) or _urn(written.get("entity"))
-    owner = untrusted.identifier(written.get("owner"))
+    owner = untrusted.identifier(written.get("owner")) or untrusted.identifier(written.get("actor"))
     if kind is Kind.COMMENT and owner is not None and owner == page:
         kind = Kind.ECHO
     own = kind is Kind.ECHO
@@ -108,8 +108,9 @@ def _event(notification: dict[str, Any]) -> Event:
 
 
 def _text(written: dict[str, Any]) -> str | None:
-    plain = untrusted.text(written.get("text"))
-    return untrusted.text(untrusted.mapping(written.get("message")).get("text")) if plain is None else plain
+    message = written.get("message")
+    found = (written.get("text"), untrusted.mapping(message).get("text"), message)
+    return next((text for one in found if (text := untrusted.text(one)) is not None), None)
 
 
 def _urn(value: object) -> str | None:

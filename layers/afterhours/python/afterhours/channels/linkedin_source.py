@@ -45,8 +45,10 @@ def sign(body: bytes, secret: str) -> dict[str, str]:
 
 
 def split(body: bytes) -> list[Piece]:
-    """One piece a notification; LinkedIn delivers up to ten together."""
+    """One piece a notification; LinkedIn delivers up to ten together. One that comes alone is put into the envelope."""
     delivery = untrusted.loads(body)
+    if isinstance(delivery, dict) and "type" not in delivery and untrusted.identifier(delivery.get("notificationId")):
+        delivery = {"type": NOTIFICATIONS, "notifications": [delivery]}
     if not isinstance(delivery, dict) or not isinstance(delivery.get("type"), str):
         raise MalformedPayload("no type")
     if delivery["type"] != NOTIFICATIONS:

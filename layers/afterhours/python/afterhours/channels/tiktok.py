@@ -100,9 +100,8 @@ def _said(content: dict[str, Any]) -> Fields:
     """What a message says; of people in the EU perhaps nothing."""
     kind = (untrusted.identifier(content.get("type")) or "unsupported").lower()
     body = untrusted.mapping(content.get(kind))
-    written = untrusted.text(untrusted.mapping(content.get("text")).get("body"))
-    if written is None:
-        written = untrusted.text(content.get("content"))
+    places = (untrusted.mapping(content.get("text")).get("body"), content.get("text"), content.get("content"))
+    written = next((text for one in places if (text := untrusted.text(one)) is not None), None)
     referenced = untrusted.mapping(content.get("referenced_message_info"))
     fields: Fields = {
         "subkind": kind,
