@@ -106,9 +106,9 @@ def _reader(folder: str, piece: Piece) -> str:
 
 def _mails(sample: Sample) -> list[Piece]:
     """A mail itself, or what SES says of one; without a notice there is nothing but the mail to tell the recipient."""
-    if sample.name.endswith(".eml"):
+    if not sample.content.lstrip().startswith(b"{"):
         piece = email_source.of_mail(sample.content)
-        to = piece["to"][0]
+        to = (piece["to"] or ["support@hotel.example"])[0]
         there = {"id": "ses1", "envelope": piece["from"], "recipients": [to], "recipient": to}
         return [{**piece, **there, "verdicts": {}, "timestamp_ms": None}]
     notice = _notice(json.loads(sample.content))
@@ -116,11 +116,13 @@ def _mails(sample: Sample) -> list[Piece]:
 
 
 def _notice(body: Any) -> dict[str, Any]:
-    """Of an SNS notice, a record of a Lambda's event, or what a Lambda action gives."""
+    """Of an SNS notice, be it in a queue's or a Lambda's record, or of what a Lambda action gives."""
     if "Records" in body:
-        [first] = body["Records"]
-        return dict(first["ses"]) if "ses" in first else _notice(first["Sns"])
-    return mail_function._loaded(body["Message"])
+        record = body["Records"][0]
+        if "ses" in record:
+            return dict(record["ses"])
+        return _notice(record.get("Sns") or mail_function._loaded(record.get("body", "")))
+    return dict(mail_function._loaded(body["Message"]) if "Message" in body else body)
 
 
 def read_by_any(content: bytes) -> list[Event]:

@@ -1,5 +1,6 @@
 """What is read of a mail, and when it is not answered."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -126,11 +127,59 @@ def test_read_receipts_and_calendar_replies_are_not_answered() -> None:
         ("> only\n> quoted", "> only\n> quoted"),
         ("From: the station it is far.\nReally.", "From: the station it is far.\nReally."),
         ("No history here.", "No history here."),
+        ("Yes.\n\nOn Wed, 11 Nov 2026 at 10:00,\nHotel <s@h.example> wrote:\n> Hello", "Yes."),
+        ("Tak.\n\nśr., 11 lis 2026 o 10:00 Hotel <s@h.example> napisał(a):\n\n> Witam", "Tak."),
+        ("Да.\n\nср, 11 нояб. 2026 г. в 10:00, Hotel\n<s@h.example>:\n\n> Привет", "Да."),
+        (
+            "The train of 11.11.2026 leaves at 10:00, that is:\ntoo early.",
+            "The train of 11.11.2026 leaves at 10:00, that is:\ntoo early.",
+        ),
+        ("Да.\n\nОт: Hotel <s@h.example>\nОтправлено: среда\nКому: Mara\n\nПривет", "Да."),
+        ("Sim.\n\nDe: Hotel <s@h.example>\nEnviada em: quarta-feira\nPara: Mara\n\nOlá", "Sim."),
+        ("Ja.\n\nFra: Hotel <s@h.example>\nSendt: onsdag\nTil: Mara\n\nHej", "Ja."),
     ],
 )
 def test_the_history_below_is_left_out(text: str, said: str) -> None:
     event = read(letter(text, In_Reply_To="<x@y.example>").as_bytes())
     assert event.text == said
+
+
+@pytest.mark.parametrize(
+    ("declared", "data"),
+    [
+        ("", "Grüße".encode()),
+        ("", "Grüße".encode("latin-1")),
+        ("; charset=us-ascii", "Grüße".encode()),
+        ("; charset=utf8mb4", "Grüße".encode()),
+        ("; charset=unknown-8bit", "Grüße".encode("latin-1")),
+        ("; charset=iso-8859-15", "Grüße".encode("latin-1")),
+        ("; charset=base64", "Grüße".encode()),
+    ],
+)
+def test_a_text_is_read_although_its_charset_is_missing_or_wrong(declared: str, data: bytes) -> None:
+    head = f"From: mara@customer.example\nTo: {US}\nContent-Type: text/plain{declared}\n\n"
+    assert read(head.encode() + data).text == "Grüße"
+
+
+def test_what_calls_itself_latin_1_is_read_as_windows_has_it() -> None:
+    head = f"From: mara@customer.example\nTo: {US}\nContent-Type: text/plain; charset=iso-8859-1\n\n"
+    assert read(head.encode() + b"\x93100 \x80\x94").text == "“100 €”"
+
+
+def test_a_mail_that_is_cut_within_a_letter_is_read_up_to_it() -> None:
+    head = f"From: mara@customer.example\nTo: {US}\nContent-Type: text/plain\n\n"
+    assert read(head.encode() + "Grüß".encode()[:-1]).text == "Grü"
+
+
+@pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\r\n\r\n"])
+def test_what_stands_before_the_head_does_no_harm(before: bytes) -> None:
+    assert read(before + letter().as_bytes()).text == "Pool\n\nIs the pool open?"
+
+
+def test_a_calendar_s_reply_is_known_also_where_it_is_encoded() -> None:
+    part = base64.b64encode(b"BEGIN:VCALENDAR\r\nMETHOD:REPLY\r\nEND:VCALENDAR\r\n")
+    head = f"From: mara@customer.example\r\nTo: {US}\r\nContent-Type: text/calendar; method=REPLY\r\n"
+    assert read(head.encode() + b"Content-Transfer-Encoding: base64\r\n\r\n" + part).unanswered == "calendar_reply"
 
 
 def test_a_mail_of_ours_is_known_by_the_id_that_ses_gave_it() -> None:

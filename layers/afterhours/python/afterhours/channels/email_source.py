@@ -19,6 +19,8 @@ APP = "ses"  # of all e-mail accounts: the stack itself takes the mail in
 SETUP = "AMAZON_SES_SETUP_NOTIFICATION"
 ADDRESS = re.compile(r"[!#-'*+/-9=?^-~.-]{1,64}@[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?", re.ASCII | re.IGNORECASE)
 
+_REPLIES = re.compile(rb"method *[:=] *\"?reply", re.IGNORECASE)  # in the calendar, or in the head of its part
+
 _LARGEST_PIECE = 180_000  # the same of a whole piece
 _LARGEST_TEXT = 120_000  # bytes of JSON; a queue's message has 200 KB
 _KEPT = 1_000  # characters of a header
@@ -85,7 +87,7 @@ def of_mail(raw: bytes, *, has_body: bool = True) -> Piece:
         "text": _fitting(mail.text) if has_body else None,
         "attachments": [{"name": name, "type": kind} for name, kind in mail.attachments] if has_body else [],
         "types": sorted(kind for kind in mail.content_types if kind.startswith("message/")),
-        "calendar_reply": "text/calendar" in mail.content_types and b"METHOD:REPLY" in raw.upper(),
+        "calendar_reply": "text/calendar" in mail.content_types and _REPLIES.search(raw) is not None,
         "report": report._asdict() if report else None,
     }
 

@@ -4,11 +4,13 @@ Written for whatever strangers send: charsets that nobody knows, nesting without
 raises for it.
 """
 
+import codecs
 import email
 import email.policy
 import html
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from email.message import Message
 from typing import Any, NamedTuple
 
@@ -38,9 +40,14 @@ _ORIGINAL = re.compile(
     r"izvorna poruka|originalna poruka|forwarded message|weitergeleitete nachricht)\s*-{2,}\s*$",
     re.IGNORECASE,
 )
-_FROM = re.compile(r"^\s*\*?(?:From|Von|De|Da|Od|Van|Från)\s*:\*?\s*\S", re.IGNORECASE)
+# In any other language: a line with a year and a time of day that ends in a colon, above lines that are quoted.
+_DATED = re.compile(r"(?=.{12,300}:\s*$)(?=.*\b20[0-9]{2}\b)(?=.*\b[0-9]{1,2}[:.][0-9]{2}\b)")
+_FROM = re.compile(
+    r"^\s*\*?(?:From|Von|De|Da|Od|Van|Från|Fra|Feladó|Lähettäjä|Kimden|От|Від|Από)\s*:\*?\s*\S", re.IGNORECASE
+)
 _SENT = re.compile(
-    r"^\s*\*?(?:Sent|Date|Gesendet|Datum|Envoyé|Inviato|Data|Enviado|Fecha|Poslano|Verzonden|Skickat)\s*:",
+    r"^\s*\*?(?:Sent|Date|Gesendet|Datum|Envoyé|Inviato|Data|Enviad[ao](?: el| em)?|Fecha|Poslano|Verzonden|Skickat|"
+    r"Sendt|Wysłano|Odesláno|Küldve|Lähetetty|Gönderildi|Отправлено|Дата|Надіслано|Στάλθηκε)\s*:",
     re.IGNORECASE,
 )
 _CORRELATOR = re.compile(
@@ -75,6 +82,7 @@ class _Bounded(email.policy.EmailPolicy):
 
 def read(raw: bytes) -> Mail:
     """Of a mail that is cut short, what there is."""
+    raw = raw.lstrip(b"\xef\xbb\xbf\r\n")
     try:
         message: Message = email.message_from_bytes(raw, policy=_Bounded())
         parts = list(_parts(message))
@@ -133,14 +141,17 @@ def _sorted(parts: list[Message]) -> tuple[dict[str, str], list[tuple[str, str]]
 
 
 def _decoded(part: Message) -> str:
-    """In its charset, or as well as it goes."""
+    """In its charset, or as well as it goes: many say none, or one that holds no such bytes."""
     payload = part.get_payload(decode=True)
     data = (payload if isinstance(payload, bytes) else b"")[:READ_OF_A_PART]
-    charset = part.get_content_charset() or "utf-8"
+    with suppress(LookupError, ValueError):  # a charset that nobody knows
+        name = codecs.lookup(part.get_content_charset() or "ascii").name
+        if name != "ascii":
+            return data.decode("cp1252" if name == "iso8859-1" else name, "replace")  # as mail programs read it
     try:
-        return data.decode(charset, "replace")
-    except (LookupError, ValueError):  # a charset that nobody knows
-        return data.decode("utf-8", "replace")
+        return codecs.getincrementaldecoder("utf-8")().decode(data)  # what is cut within a letter ends before it
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
 
 
 def _said_now(texts: dict[str, str]) -> str | None:
@@ -154,8 +165,8 @@ def _said_now(texts: dict[str, str]) -> str | None:
 def without_history(text: str) -> str:
     """What stands above the quoted history, or between its lines; empty where all is quoted."""
     lines = text.split("\n")
-    cut = next((number for number in range(len(lines)) if _begins_history(lines, number)), len(lines))
-    below = lines[cut + 1 :]
+    cut, long = next(((at, long) for at in range(len(lines)) if (long := _introduction(lines, at))), (len(lines), 0))
+    below = lines[cut + long :]
     answers_inside = any(line.lstrip().startswith(">") for line in below)
     # An answer between the quoted lines stands in the history.
     lines = [*lines[:cut], *(below if answers_inside else ())]
@@ -163,14 +174,25 @@ def without_history(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", kept).strip().rstrip("_").rstrip()
 
 
-def _begins_history(lines: list[str], number: int) -> bool:
-    line = lines[number]
-    if len(line) > 500:
-        return False
-    wrapped = f"{line} {lines[number + 1]}" if number + 1 < len(lines) and len(lines[number + 1]) < 300 else line
-    if _ORIGINAL.match(line) or _INTRODUCES.match(line) or (":" not in line[-1:] and _INTRODUCES.match(wrapped)):
-        return True
-    return bool(_FROM.match(line)) and any(_SENT.match(each) for each in lines[number + 1 : number + 4])
+def _introduction(lines: list[str], at: int) -> int:
+    """How many lines introduce the history here; none where it does not begin."""
+    line = lines[at]
+    if len(line) > 500 or not line.strip():
+        return 0
+    if _ORIGINAL.match(line) or _introduces(line, lines[at + 1 :]):
+        return 1
+    wrapped = at + 1 < len(lines) and len(lines[at + 1]) < 300 and not line.endswith(":")
+    if wrapped and _introduces(f"{line} {lines[at + 1]}", lines[at + 2 :]):
+        return 2
+    return int(bool(_FROM.match(line)) and any(_SENT.match(each) for each in lines[at + 1 : at + 4]))
+
+
+def _introduces(line: str, below: list[str]) -> bool:
+    return bool(_INTRODUCES.match(line) or (_DATED.match(line) and _is_quoted(below)))
+
+
+def _is_quoted(below: list[str]) -> bool:
+    return next((line for line in below[:3] if line.strip()), "").lstrip().startswith(">")
 
 
 def without_tags(markup: str) -> str:
