@@ -320,6 +320,10 @@ def test_the_same_message_id_on_two_channels_is_two_events() -> None:
     assert page.event_id != instagram.event_id
 
 
+def test_an_echo_is_ours_whatever_its_list_is_called() -> None:
+    assert changed("whatsapp/echo-text", '"message_echoes"', '"messages"') == event_of("whatsapp/echo-text")
+
+
 def test_what_our_own_account_said_is_never_a_customers() -> None:
     for sample in ("messenger/echo-page-inbox", "instagram/echo"):
         event = changed(sample, '"is_echo": true', '"is_echo": "yes"')

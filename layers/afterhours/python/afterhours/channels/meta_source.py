@@ -14,7 +14,8 @@ from afterhours.channels.contract import Answer, MalformedPayload, Piece, Reques
 _CHALLENGE = re.compile(r"[0-9A-Za-z_-]{1,128}")  # echoed: nothing that a browser could take for markup
 
 # WhatsApp: the fields whose value holds arrays of events, and those arrays.
-WHATSAPP_FIELDS = ("messages", "smb_message_echoes", "message_echoes", "calls")
+ECHO_FIELDS = ("smb_message_echoes", "message_echoes")
+WHATSAPP_FIELDS = ("messages", *ECHO_FIELDS, "calls")
 _WHATSAPP_ARRAYS = ("messages", "statuses", "message_echoes", "calls", "errors")
 # Where an event names its contact: sender of a message, recipient of a status or an echo, member of a group.
 _WHATSAPP_CONTACT_KEYS = (
