@@ -220,7 +220,10 @@ def test_what_is_no_event_is_malformed(body: bytes) -> None:
         tiktok_source.split(body)
 
 
-@pytest.mark.parametrize("said", [{"text": {"body": "Ciao"}}, {"text": "Ciao"}, {"content": "Ciao"}])
+@pytest.mark.parametrize(
+    "said",
+    [{"text": {"body": "Ciao"}}, {"text": "Ciao"}, {"content": "Ciao"}, {"type": "template", "text": {"body": "Ciao"}}],
+)
 def test_a_text_is_read_wherever_sources_put_it(said: dict[str, Any]) -> None:
     content = json.dumps({"type": "text", "conversation_id": CONVERSATION, "message_id": "m", **said})
     assert tiktok.normalise({"event": "im_receive_msg", "user_openid": US, "content": content}).text == "Ciao"

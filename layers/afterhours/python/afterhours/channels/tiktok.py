@@ -100,12 +100,12 @@ def _said(content: dict[str, Any]) -> Fields:
     """What a message says; of people in the EU perhaps nothing."""
     kind = (untrusted.identifier(content.get("type")) or "unsupported").lower()
     body = untrusted.mapping(content.get(kind))
-    places = (untrusted.mapping(content.get("text")).get("body"), content.get("text"), content.get("content"))
-    written = next((text for one in places if (text := untrusted.text(one)) is not None), None)
+    plain = content.get("content") if kind in ("text", "emoji", "unsupported") else None
+    places = (untrusted.mapping(content.get("text")).get("body"), content.get("text"), plain)
     referenced = untrusted.mapping(content.get("referenced_message_info"))
     fields: Fields = {
         "subkind": kind,
-        "text": written if kind in ("text", "emoji", "unsupported") else None,
+        "text": next((text for one in places if (text := untrusted.text(one)) is not None), None),
         "message_id": untrusted.identifier(content.get("message_id")),
         "reply_to_id": untrusted.identifier(referenced.get("referenced_message_id")),
     }
