@@ -182,6 +182,15 @@ def test_a_calendar_s_reply_is_known_also_where_it_is_encoded() -> None:
     assert read(head.encode() + b"Content-Transfer-Encoding: base64\r\n\r\n" + part).unanswered == "calendar_reply"
 
 
+@pytest.mark.parametrize("listed", [[], [{"name": "from", "value": "Mara <mara@customer.example>"}]])
+def test_a_notice_without_the_mail_is_read_by_what_ses_says_of_its_headers(listed: list[Any]) -> None:
+    common = {"from": ["Mara <mara@customer.example>"], "to": [US], "subject": "Pool", "messageId": "<m1@x.example>"}
+    [piece] = email_source.pieces(notice(headers=listed, commonHeaders=common), None)
+    event = channel.normalise(piece)
+    assert (event.sender_id, event.contact_name, event.text) == ("mara@customer.example", "Mara", "Pool")
+    assert (event.message_id, event.unanswered) == ("<m1@x.example>", None)
+
+
 def test_a_mail_of_ours_is_known_by_the_id_that_ses_gave_it() -> None:
     ours = "0107019a00000001-0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0-000000"
     event = read(letter(References=f"<a@b.example> <{ours}@eu-central-1.amazonses.com>").as_bytes())

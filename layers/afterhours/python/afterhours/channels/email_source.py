@@ -21,6 +21,8 @@ ADDRESS = re.compile(r"[!#-'*+/-9=?^-~.-]{1,64}@[a-z0-9](?:[a-z0-9.-]{0,250}[a-z
 
 _REPLIES = re.compile(rb"method *[:=] *\"?reply", re.IGNORECASE)  # in the calendar, or in the head of its part
 
+_COMMON = {"from": "From", "to": "To", "cc": "Cc", "subject": "Subject", "messageId": "Message-ID", "date": "Date"}
+
 _LARGEST_PIECE = 180_000  # the same of a whole piece
 _LARGEST_TEXT = 120_000  # bytes of JSON; a queue's message has 200 KB
 _KEPT = 1_000  # characters of a header
@@ -93,13 +95,18 @@ def of_mail(raw: bytes, *, has_body: bool = True) -> Piece:
 
 
 def _head_of_the_notice(mail: dict[str, Any]) -> bytes:
-    """Where the mail itself is not at hand: its headers as SES lists them."""
-    lines = []
+    """Where the mail itself is not at hand: its headers as SES lists them, else those that it has read out of them."""
+    found: list[tuple[str, str]] = []
     for each in untrusted.items(mail.get("headers")):
         header = untrusted.mapping(each)
-        name, value = untrusted.text(header.get("name")) or "", untrusted.text(header.get("value")) or ""
-        if re.fullmatch(r"[!-9;-~]{1,100}", name):
-            lines.append(f"{name}: {_one_line(value)}")
+        found.append((untrusted.text(header.get("name")) or "", untrusted.text(header.get("value")) or ""))
+    listed = {name.lower() for name, _ in found}
+    common = untrusted.mapping(mail.get("commonHeaders"))
+    for key, name in _COMMON.items():
+        values = common.get(key) if isinstance(common.get(key), list) else [common.get(key)]
+        value = ", ".join(text for one in untrusted.items(values) if (text := untrusted.text(one)))
+        found += [(name, value)] if value and name.lower() not in listed else []
+    lines = [f"{name}: {_one_line(value)}" for name, value in found if re.fullmatch(r"[!-9;-~]{1,100}", name)]
     return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogatepass")
 
 
