@@ -324,6 +324,11 @@ def test_an_echo_is_ours_whatever_its_list_is_called() -> None:
     assert changed("whatsapp/echo-text", '"message_echoes"', '"messages"') == event_of("whatsapp/echo-text")
 
 
+@pytest.mark.parametrize("sample", ["whatsapp/text", "whatsapp/status-failed"])
+def test_a_whatsapp_change_that_names_no_field_is_read_by_what_it_carries(sample: str) -> None:
+    assert changed(sample, '"field": "messages"', '"unnamed": 1') == event_of(sample)
+
+
 def test_what_our_own_account_said_is_never_a_customers() -> None:
     for sample in ("messenger/echo-page-inbox", "instagram/echo"):
         event = changed(sample, '"is_echo": true', '"is_echo": "yes"')

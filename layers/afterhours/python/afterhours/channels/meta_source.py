@@ -95,7 +95,7 @@ def _whatsapp_changes(change: Any) -> Iterator[Any]:
     """The change once for each of its events, each with the contact it is about and no other."""
     value = untrusted.mapping(untrusted.mapping(change).get("value"))
     arrays = [key for key in _WHATSAPP_ARRAYS if value.get(key) is not None]
-    if untrusted.mapping(change).get("field") not in WHATSAPP_FIELDS or not arrays:
+    if not arrays or not has_whatsapp_events(change):
         yield change
         return
     head = _scalars(value, "messaging_product")
@@ -111,7 +111,12 @@ def _whatsapp_changes(change: Any) -> Iterator[Any]:
             about = next((by_id[one] for one in named if one in by_id), contacts[0] if len(contacts) == 1 else None)
             carried = {"contacts": [about]} if about else {}
             event = [item] if isinstance(value[key], list) else item
-            yield {"field": change["field"], "value": {**head, **carried, key: event}}
+            yield {**_scalars(change, "field"), "value": {**head, **carried, key: event}}
+
+
+def has_whatsapp_events(change: Mapping[str, Any]) -> bool:
+    """By its field; one that names none is of no other kind."""
+    return change.get("field", "messages") in WHATSAPP_FIELDS
 
 
 def _contact(contact: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from afterhours.channels import graph, graph_health, graph_media, untrusted
 from afterhours.channels.calling_codes import language_of
 from afterhours.channels.contract import Health, MalformedPayload, Piece
 from afterhours.channels.http import LIMITS, Limits
-from afterhours.channels.meta_source import ECHO_FIELDS, WHATSAPP_FIELDS, part_of
+from afterhours.channels.meta_source import ECHO_FIELDS, WHATSAPP_FIELDS, has_whatsapp_events, part_of
 from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing, QuickReply, event_key
 
 ONE_ACCOUNT = False
@@ -48,7 +48,7 @@ def normalise(piece: Piece) -> Event:
     contact = _contact(value)
     fields: Fields | None = None
     for key, reader in _READERS.items():
-        if isinstance(value.get(key), list) and value[key] and field in WHATSAPP_FIELDS:
+        if isinstance(value.get(key), list) and value[key] and has_whatsapp_events(part.item):
             # What such a field carries is ours, whatever it calls the list: a customer's would be answered.
             read = _echo if key == "messages" and field in ECHO_FIELDS else reader
             fields = read(untrusted.mapping(value[key][0]), number_id, contact)
