@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 from afterhours import settings
 from afterhours.channels import channel as channel_named
-from afterhours.channels import meta
+from afterhours.channels import meta_source
 from afterhours.models import Account, Kind, Outcome, Outgoing, QuickReply
 from afterhours_local.platforms.graph import FakeAccount, FakeGraph
 from afterhours_local.platforms.server import GraphServer
@@ -160,7 +160,7 @@ def test_a_comment_in_a_webhook_is_a_comment_of_the_sdk(fake: FakeGraph, posted:
     root = fake.comment("instagram_comments", IG, MARTA, "Is there parking?", name="marta").message_id
     fake.comment("instagram_comments", IG, MARTA, "And breakfast? 🙂", name="marta", parent=root)
     for body in posted:
-        [piece] = meta.split(body)
+        [piece] = meta_source.split(body)
         value = piece["entry"][0]["changes"][0]["value"]
         known = {name for key, name in vars(IGComment.Field).items() if not key.startswith("__")}
         assert set(value) <= known

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from afterhours import settings
-from afterhours.channels import instagram, messenger, meta
+from afterhours.channels import instagram, messenger, meta_source
 from afterhours.channels.contract import Channel, Request
 from afterhours.models import Account, Event, Kind, Outgoing, QuickReply
 from afterhours_local.platforms import graph_webhooks
@@ -131,8 +131,8 @@ def read_alike(body: bytes) -> int:
     """How many events both read."""
     payload = WebhookPayload.model_validate_json(body)
     events = [event for entry in payload.entry for event in (*entry.messaging, *entry.standby)]
-    for theirs, piece in zip(events, meta.split(body), strict=True):
-        agree(theirs, CHANNELS[meta.channel_of(piece)].normalise(piece))
+    for theirs, piece in zip(events, meta_source.split(body), strict=True):
+        agree(theirs, CHANNELS[meta_source.channel_of(piece)].normalise(piece))
     return len(events)
 
 
@@ -153,9 +153,9 @@ def test_what_the_fake_delivers_is_read_alike(fake: FakeGraph, posted: list[byte
 
 def test_both_take_the_fakes_signature_and_ours_and_no_other() -> None:
     body = '{"object":"page","entry":[],"text":"čaj"}'.encode()
-    for signature in (graph_webhooks.sign(body, SECRET), meta.sign(body, SECRET)["x-hub-signature-256"]):
+    for signature in (graph_webhooks.sign(body, SECRET), meta_source.sign(body, SECRET)["x-hub-signature-256"]):
         security.verify_webhook_signature(body, signature, app_secret=SECRET)
-        assert meta.verify(Request("POST", {"x-hub-signature-256": signature}, {}, body), [SECRET])
+        assert meta_source.verify(Request("POST", {"x-hub-signature-256": signature}, {}, body), [SECRET])
         for said, secret, spoilt in (
             (body + b" ", SECRET, signature),
             (body, "another", signature),
@@ -163,13 +163,13 @@ def test_both_take_the_fakes_signature_and_ours_and_no_other() -> None:
         ):
             with pytest.raises(SignatureVerificationError):
                 security.verify_webhook_signature(said, spoilt, app_secret=secret)
-            assert not meta.verify(Request("POST", {"x-hub-signature-256": spoilt}, {}, said), [secret])
+            assert not meta_source.verify(Request("POST", {"x-hub-signature-256": spoilt}, {}, said), [secret])
 
 
 @pytest.mark.parametrize(("mode", "token"), [("subscribe", VERIFY), ("subscribe", "another"), ("unsubscribe", VERIFY)])
 def test_both_answer_the_handshake_alike(mode: str, token: str) -> None:
     query = {"hub.mode": mode, "hub.verify_token": token, "hub.challenge": "1158201444"}
-    answer = meta.handshake(Request("GET", {}, query, b""), {"verify_token": VERIFY})
+    answer = meta_source.handshake(Request("GET", {}, query, b""), {"verify_token": VERIFY})
     try:
         theirs = (200, security.verify_challenge(mode, "1158201444", token, verify_token=VERIFY))
     except WebhookVerificationError:
