@@ -106,6 +106,27 @@ def test_what_is_set_aside_still_says_whose_it_is_and_when(name: str) -> None:
     assert event.contact_ids == ()
 
 
+@pytest.mark.parametrize("blocked", [True, "true"])
+def test_who_is_blocked_is_not_answered_however_x_spells_it(blocked: Any) -> None:
+    delivery = json.loads((EVENTS / "post-blocked-author.json").read_bytes())
+    [piece] = x_source.split(json.dumps({**delivery, "user_has_blocked": blocked}).encode())
+    assert x_posts.normalise(piece).subkind == "blocked"
+
+
+def test_a_message_in_the_form_of_the_api_s_own_calls_is_the_same_message() -> None:
+    delivery = json.loads((EVENTS / "dm.json").read_bytes())
+    formerly, wanted = delivery["data"]["payload"]["direct_message_events"][0], only("dm")
+    delivery["data"]["payload"] = {
+        "id": formerly["id"], "event_type": "MessageCreate", "sender_id": PETRA, "dm_conversation_id": "1-2",
+        "text": "Imate li parking?", "created_at": "2026-11-11T10:00:00.000Z",
+    }  # fmt: skip
+    [piece] = x_source.split(json.dumps(delivery).encode())
+    assert x.normalise(piece) == wanted.model_copy(update={"contact_name": None})
+    delivery["data"]["payload"]["sender_id"] = OUR
+    own = x.normalise(x_source.split(json.dumps(delivery).encode())[0])
+    assert (own.kind, own.contact_ids) == (Kind.ECHO, ())
+
+
 def test_who_stops_following_is_not_told_as_following() -> None:
     delivery = json.loads((EVENTS / "follow-formerly.json").read_bytes())
     delivery["follow_events"][0]["type"] = "unfollow"

@@ -65,6 +65,8 @@ def _activity(data: dict[str, Any]) -> Event:
     messages, users = untrusted.items(payload.get(DIRECT_MESSAGES)), untrusted.mapping(payload.get("users"))
     if messages:
         return _message(account, untrusted.mapping(messages[0]), users)
+    if name in ("dm.received", "dm.sent") and untrusted.identifier(payload.get("sender_id")):
+        return _message(account, _as_formerly(payload, account), users)
     if name == "chat.received":
         return _encrypted(account, payload)
     if name == "oauth.revoke":
@@ -86,6 +88,20 @@ def _activity(data: dict[str, Any]) -> Event:
         sender_id=untrusted.identifier(source.get("id")),
         recipient_id=untrusted.identifier(target.get("id")),
     )
+
+
+def _as_formerly(event: dict[str, Any], account: str | None) -> dict[str, Any]:
+    """A message in the form that the API's own calls have, in that of deliveries."""
+    received = untrusted.identifier(event.get("sender_id")) != account
+    return {
+        "id": event.get("id"),
+        "created_timestamp": event.get("created_at"),
+        "message_create": {
+            "sender_id": event.get("sender_id"),
+            "target": {"recipient_id": account} if received else {},
+            "message_data": {"text": event.get("text")},
+        },
+    }
 
 
 def _message(account: str | None, message: dict[str, Any], users: dict[str, Any]) -> Event:

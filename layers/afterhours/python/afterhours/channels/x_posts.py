@@ -44,7 +44,7 @@ def normalise(piece: Piece) -> Event:
     if not name:
         raise MalformedPayload("no event")
     if name == POSTS:
-        return _formerly_created(account, item, blocked=piece.get("user_has_blocked") is True)
+        return _formerly_created(account, item, blocked=piece.get("user_has_blocked") in (True, "true"))
     if name == DELETED_POSTS:
         return _deleted(account, untrusted.mapping(item.get("status")), untrusted.time_ms(item.get("timestamp_ms")))
     if name == LIKES:
