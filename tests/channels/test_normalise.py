@@ -329,6 +329,13 @@ def test_a_whatsapp_change_that_names_no_field_is_read_by_what_it_carries(sample
     assert changed(sample, '"field": "messages"', '"unnamed": 1') == event_of(sample)
 
 
+def test_a_mention_that_does_not_say_where_it_stands_is_one_by_its_ids() -> None:
+    for sample in ("facebook_comments/mention", "facebook_comments/mention-in-comment"):
+        assert changed(sample, '"item"', '"unnamed"').model_copy(update={"event_id": ""}) == event_of(
+            sample
+        ).model_copy(update={"event_id": ""})
+
+
 def test_what_our_own_account_said_is_never_a_customers() -> None:
     for sample in ("messenger/echo-page-inbox", "instagram/echo"):
         event = changed(sample, '"is_echo": true', '"is_echo": "yes"')

@@ -43,8 +43,9 @@ def normalise(piece: Piece) -> Event:
         return _on_post(change, Kind.FEED_REACTION, item)
     if change.field == "feed" and item:
         return _on_post(change, Kind.FEED_POST, item, text=untrusted.text(change.value.get("message")))
-    if change.field == "mention" and item:
-        return _on_post(change, Kind.MENTION, item, text=untrusted.text(change.value.get("message")))
+    if change.field == "mention" and (change.value.keys() & {"item", "comment_id", "post_id"}):
+        where = item or ("comment" if change.value.get("comment_id") else "post")
+        return _on_post(change, Kind.MENTION, where, text=untrusted.text(change.value.get("message")))
     if change.field == "ratings" and item:
         return _rating(change, item)
     return change.event(CHANNEL, Kind.UNKNOWN, subkind=change.field, **_author(change.value))
