@@ -1,4 +1,5 @@
-"""Renewing the tokens that live for hours, before they run out: part of the sweeper, one account at a time.
+"""Renewing the tokens that live for hours, before they run out, or at once when a platform refuses one early: part of
+the sweeper, one account at a time.
 
 Whoever has the lease asks the platform once and stores the new pair before anybody uses it. A pair that the platform
 gave and we could not store is lost, because the old one is worth nothing any more: a person has to authorise again.
@@ -39,24 +40,30 @@ def renew(account: Account, now_ms: int) -> dict[str, int]:
     """What was done about the account's token, if anything was due."""
     source = channels.token_holder(account.channel)
     seen = tokens.standing(source, account.id)
-    if not (tokens.is_due(seen, now_ms) or tokens.ended(seen)):
+    due = tokens.is_due(seen, now_ms) or tokens.ended(seen)
+    refused = None if due else tokens.refused_early(source, account.id, seen)
+    if not due and refused is None:
         return {}
     record = secrets.read_token(source, account.id)
     if record is None or not record.get("client_id"):
         return {}  # nothing that could be renewed
+    if not due and refused != tokens.mark_of({"token": record["token"]}):
+        return {}  # it was another
     if tokens.ended(seen) and seen is not None and seen.get("mark") == tokens.mark_of(record):
         return _failed(account, str(seen["state"]), str(seen.get("reason", "")))  # until somebody does something
     by = uuid.uuid4().hex
     if not tokens.lease(source, account.id, by, seen, now_ms):
         return {}
-    return _Turn(account, source, by, seen, now_ms).take()
+    return _Turn(account, source, by, seen, now_ms, refused).take()
 
 
 class _Turn:
     """The way of one renewal under its lease. The pair is read once more: another may have been at it."""
 
-    def __init__(self, account: Account, source: str, by: str, seen: Item | None, now_ms: int) -> None:
-        self.account, self.source, self.by, self.now_ms = account, source, by, now_ms
+    def __init__(
+        self, account: Account, source: str, by: str, seen: Item | None, now_ms: int, refused: str | None
+    ) -> None:
+        self.account, self.source, self.by, self.now_ms, self.refused = account, source, by, now_ms, refused
         # Whoever had the turn before and did not give it back may have been given a pair.
         self.unsure = bool(seen) and ("lease_by" in (seen or {}) or (seen or {}).get("state") == State.UNSURE)
 
@@ -65,7 +72,8 @@ class _Turn:
         if record is None:
             self._settle()
             return {}
-        if not tokens.is_due(record, self.now_ms):  # stored, but not recorded
+        is_refused = self.refused == tokens.mark_of({"token": record["token"]})
+        if not (is_refused or tokens.is_due(record, self.now_ms)):  # stored, but not recorded; or another was refused
             self._settle_good(record)
             return {}
         answer = cast(Renewing, channels.channel(self.account.channel)).renew(self.account, record)

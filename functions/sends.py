@@ -284,7 +284,7 @@ def _post(account: Account, item: Item, *, by_human: bool, outside_window: bool)
             ),
         )
     if outcome.reason == "token_expired":
-        outcome = _after_expiry(account, outcome)
+        outcome = _after_expiry(account, str(token), outcome)
     logger.info(
         "posted",
         extra={
@@ -302,13 +302,13 @@ def _post(account: Account, item: Item, *, by_human: bool, outside_window: bool)
     return outcome
 
 
-def _after_expiry(account: Account, outcome: Outcome) -> Outcome:
+def _after_expiry(account: Account, token: str, outcome: Outcome) -> Outcome:
     """The platform did not take the token, so it did not take the text: again with the new one, be it there or on its
     way. One that will not be renewed is as good as none."""
     holder = channels.token_holder(account.channel)
     if secrets.token_anew(holder, account.id):
         return outcome.model_copy(update={"retry_after_s": 1})
-    if tokens.may_be_renewed(holder, account.id, settings.now_ms()):
+    if tokens.will_be_renewed(holder, account.id, token, settings.now_ms()):
         return outcome.model_copy(update={"retry_after_s": RENEWAL_S})
     return outcome.model_copy(update={"result": Result.REFUSED, "reason": "token_invalid", "account_problem": True})
 

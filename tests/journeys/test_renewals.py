@@ -12,7 +12,7 @@ from afterhours_local.platforms.x import LIFE_S, FakeX, Trouble
 from botocore.exceptions import EndpointConnectionError
 from counting import failing, meanwhile
 from renewing import renew
-from world import Ulid, World
+from world import AgentClient, Ulid, World
 
 OUR, PETRA = "1983000000000000001", "1755000000000000002"
 PARAMETER = f"token/x/{OUR}"
@@ -185,24 +185,130 @@ def test_a_refused_grant_is_not_asked_for_again_but_a_new_one_is(renewals: Renew
     assert renewals.sweep() == {"renewed": 1}
 
 
-def test_a_text_that_meets_a_token_run_out_goes_with_the_new_one(world: World, renewals: Renewals) -> None:
+def refuse_early(renewals: Renewals) -> None:
+    """X takes the access token back before its time; the refresh token stays good."""
+    renewals.fake.grant(OUR).expires_ms = renewals.world.now_ms
+
+
+def petra_wants_a_person(renewals: Renewals) -> tuple[AgentClient, dict[str, Any]]:
+    """Ana has her thread."""
+    renewals.fake.say("x", OUR, PETRA, "I want to talk to a person")
+    renewals.world.stack.drain()
+    ana = renewals.world.agent()
+    thread = ana.pull()
+    assert thread
+    return ana, thread
+
+
+def wait_for_the_sweeper(world: World) -> None:
+    """A text comes back after its minute, meets the token that the worker still holds, and goes after a little more."""
+    world.wait(61)
+    world.wait(30)
+
+
+def test_a_text_that_meets_a_token_refused_before_its_time_goes_once_with_the_new_one(
+    world: World, renewals: Renewals, capsys: pytest.CaptureFixture[str]
+) -> None:
     renewals.sweep()
+    world.wait(LIFE_S / 4)
+    refuse_early(renewals)
+    capsys.readouterr()
     assert renewals.fake.say("x", OUR, PETRA, "Hello").status == 200
     world.stack.drain()
+    assert (world.replies(world.pk(PETRA, "x")), renewals.fake.sent) == (["planned"], [])
+    world.stack.tick()
+    assert renewals.in_step
+    wait_for_the_sweeper(world)
+    assert (world.replies(world.pk(PETRA, "x")), len(renewals.fake.sent)) == (["sent"], 1)
+    assert "TokenInvalid" not in capsys.readouterr().out
+    pair = renewals.fake.grant(OUR)
+    world.wait(61)
+    assert renewals.sweep() == {}
+    assert renewals.fake.grant(OUR) == pair
     assert len(renewals.fake.sent) == 1
-    renewals.fake.grant(OUR).expires_ms = world.now_ms  # X has taken it back early
+
+
+def test_an_agents_reply_waits_for_the_new_token_too(world: World, renewals: Renewals, ulid: Ulid) -> None:
+    renewals.sweep()
+    ana, thread = petra_wants_a_person(renewals)
+    refuse_early(renewals)
+    assert ana.reply(thread, "Ana here.", ulid())[0] == 202
+    world.stack.drain()
+    assert world.replies(world.pk(PETRA, "x"))[-1] == "planned"
+    assert renewals.sweep() == {"renewed": 1}
+    wait_for_the_sweeper(world)
+    assert [each.text for each in renewals.fake.sent][1:] == ["Ana here."]
+
+
+def test_two_texts_that_meet_a_refused_token_cost_one_renewal_and_two_sweepers_renew_once(
+    world: World, renewals: Renewals
+) -> None:
+    renewals.sweep()
+    refuse_early(renewals)
+    for contact in (PETRA, "1755000000000000003"):
+        renewals.fake.say("x", OUR, contact, "Hello")
+    world.stack.drain()
+    others: list[dict[str, int]] = []
+    with meanwhile("ssm.GetParameter", lambda: others.append(renewals.sweep())):
+        assert renewals.sweep() == {}
+    assert others == [{"renewed": 1}]
+    assert renewals.in_step
+    wait_for_the_sweeper(world)
+    assert len(renewals.fake.sent) == 2
+
+
+def test_a_refusal_of_a_token_that_another_has_taken_the_place_of_renews_nothing(
+    world: World, renewals: Renewals
+) -> None:
+    renewals.sweep()
+    world.wait(1)
+    assert tokens.will_be_renewed("x", OUR, "the-token-before", world.now_ms)
+    pair = renewals.fake.grant(OUR)
+    assert renewals.sweep() == {}
+    assert renewals.fake.grant(OUR) == pair
+
+
+def test_a_platform_that_refuses_what_it_has_just_given_is_not_asked_on_and_on(
+    world: World, renewals: Renewals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    renewals.sweep()
+    refuse_early(renewals)
+    renewals.fake.say("x", OUR, PETRA, "I want to talk to a person")
+    world.stack.drain()
+    assert renewals.sweep() == {"renewed": 1}
+    refuse_early(renewals)
+    capsys.readouterr()
+    wait_for_the_sweeper(world)
+    assert (world.replies(world.pk(PETRA, "x")), renewals.fake.sent) == (["refused"], [])
+    assert "TokenInvalid" in capsys.readouterr().out
+    assert world.head(world.pk(PETRA, "x"))["status"] == "open"
+    assert renewals.sweep() == {}
+    world.wait(3_601)
     renewals.fake.say("x", OUR, "1755000000000000003", "Hello")
     world.stack.drain()
-    assert len(renewals.fake.sent) == 1
-    seen = renewals.stored
-    renewals.store({**seen, "expires_at": world.now_ms})
-    table = settings.load().config_table
-    key = {"pk": {"S": "TOKEN"}, "sk": {"S": f"x#{OUR}"}}
-    world.stack.clients.dynamodb.delete_item(TableName=table, Key=key)
-    assert renewals.sweep() == {"renewed": 1}
+    assert renewals.sweep() == {"renewed": 1}  # an hour later it may be worth it
+
+
+def test_a_renewal_that_fails_for_good_refuses_the_text_and_opens_the_thread(
+    world: World, renewals: Renewals, ulid: Ulid, capsys: pytest.CaptureFixture[str]
+) -> None:
+    renewals.sweep()
+    ana, thread = petra_wants_a_person(renewals)
+    refuse_early(renewals)
+    renewals.fake.grant(OUR).refresh = "revoked-as-well"
+    assert ana.reply(thread, "Ana here.", ulid())[0] == 202
+    renewals.fake.say("x", OUR, "1755000000000000003", "Hello")
+    world.stack.drain()
+    assert renewals.sweep() == {"not_renewed": 1}
+    assert renewals.standing["state"] == "refused"
+    assert "TokenRenewFailed" in capsys.readouterr().out
     world.wait(61)
-    assert len(renewals.fake.sent) == 2
-    assert world.replies(world.pk("1755000000000000003", "x")) == ["sent"]
+    assert world.replies(world.pk(PETRA, "x"))[-1] == "refused"
+    assert world.replies(world.pk("1755000000000000003", "x")) == ["refused"]
+    assert "TokenInvalid" in capsys.readouterr().out
+    assert [world.head(world.pk(each, "x"))["status"] for each in (PETRA, "1755000000000000003")] == ["open", "open"]
+    assert len(renewals.fake.sent) == 1  # what left before
+    assert renewals.sweep() == {"not_renewed": 1}
 
 
 def test_a_text_does_not_wait_for_a_token_that_will_not_come(world: World, renewals: Renewals, ulid: Ulid) -> None:

@@ -23,6 +23,7 @@ from afterhours_local.platforms.faults import Fault
 from afterhours_local.platforms.graph_files import File
 from afterhours_local.platforms.graph_webhooks import sign
 from afterhours_local.platforms.viber import FakeViber
+from afterhours_local.platforms.x import FakeX
 from afterhours_local.stack import LocalStack
 from least_privilege import MAY, NEIGHBOURHOOD, POLLED, is_allowed, may, unused
 from recorded_calls import Call, RecordedCalls
@@ -122,6 +123,7 @@ def test_a_day_needs_all_that_the_roles_allow_and_nothing_else(enforced: Enforce
     an_agent(enforced.world, ulid)
     another_agent_is_faster(enforced)
     the_sweeper(enforced.world, ulid)
+    a_token_refused_early(enforced.world)
     an_admin(enforced.world)
     a_mail(enforced.world)
     answers_at_once(enforced.world)
@@ -333,6 +335,20 @@ def the_sweeper(world: World, ulid: Ulid) -> None:
     world.wait(3_600)
     [swept] = world.stack.tick().values()
     assert swept["alarms"] == 3  # the thread that was woken here by hand is due at no time
+
+
+def a_token_refused_early(world: World) -> None:
+    """X takes a token back: the worker leaves word of it, the sweeper has a new one, and the reply goes."""
+    x, our, petra = world.sandbox.others["x"], "1983000000000000001", "1755000000000000002"
+    assert isinstance(x, FakeX)
+    x.grant(our).expires_ms = world.now_ms
+    assert x.say("x", our, petra, "Hello").status == 200
+    world.stack.drain()
+    [swept] = world.stack.tick().values()
+    assert swept["renewed"] == 1
+    world.wait(61)
+    world.wait(30)
+    assert [each.to for each in x.sent] == [petra]
 
 
 def answers_at_once(world: World) -> None:

@@ -60,13 +60,13 @@ def usable(record: dict[str, Any]) -> list[str]:
 
 def refetch(source: str, app: str) -> dict[str, Any] | None:
     """The record read anew after a mismatch, if it has changed; None otherwise, and within 30 s of the last time."""
-    return _read_anew(_name("app", source, app))
+    return _read_anew(_name("app", source, app), pause_ms=PAUSE_MS)
 
 
-def _read_anew(name: str | None) -> dict[str, Any] | None:
+def _read_anew(name: str | None, *, pause_ms: int = 0) -> dict[str, Any] | None:
     reading = None if name is None else _known.get(name)
     now = settings.now_ms()
-    if name is None or reading is None or (reading.forced_ms is not None and now - reading.forced_ms < PAUSE_MS):
+    if name is None or reading is None or (reading.forced_ms is not None and now - reading.forced_ms < pause_ms):
         return None
     reading.forced_ms = now
     try:
@@ -92,7 +92,8 @@ def token(channel: str, account: str) -> str | None:
 
 
 def token_anew(channel: str, account: str) -> bool:
-    """Whether the token that a platform took for run out is another one by now; `token` has it then."""
+    """Whether the token that a platform took for run out is another one by now; `token` has it then. Read each time: no
+    stranger can make a platform refuse a token."""
     return _read_anew(_name("token", channel, account)) is not None
 
 

@@ -2,6 +2,8 @@
 
 config pk `TOKEN` sk `<source>#<account>`: `expires_at`, `renewed_at`, `state`, `mark` (of the pair, see `mark_of`),
 `reason`, and while somebody renews it `lease_by`, `lease_until`. No secret stands here.
+threads pk `TOKEN#<source>#<account>` sk `early`: `refused` (mark of the token that a platform refused before its time),
+`at`, `ttl`. The worker leaves it for the sweeper, in the table that both may write: the configuration it may only read.
 """
 
 import hashlib
@@ -15,6 +17,7 @@ from afterhours.stores.dynamo import Item, assignments, expression, from_item, t
 
 LEASE_MS = 120_000  # longer than the sweeper may run
 LEFT = 5  # a token is renewed when a fifth of its life is left
+EARLY_MS = 3_600_000  # in which one token of an account is renewed before its time, not more
 
 
 class State(StrEnum):
@@ -29,9 +32,6 @@ class State(StrEnum):
     @property
     def ended(self) -> bool:
         return self in (State.REFUSED, State.LOST)
-
-
-JUST_RENEWED_MS = 600_000  # in which some may still hold the token before
 
 
 def standing(source: str, account: str) -> Item | None:
@@ -54,12 +54,42 @@ def ended(seen: Mapping[str, Any] | None) -> bool:
     return bool(seen) and State((seen or {}).get("state", State.GOOD)).ended
 
 
-def may_be_renewed(source: str, account: str, now_ms: int) -> bool:
-    """Whether waiting for a new token is of use: one is due, or has come just now."""
+def will_be_renewed(source: str, account: str, token: str, now_ms: int) -> bool:
+    """Whether waiting for a new token is of use where the platform refuses this one: one is due, or the sweeper is
+    asked for one now. It is asked once in an hour: who refuses what they have just given have another reason."""
     seen = standing(source, account)
     if seen is None or ended(seen):
         return False
-    return is_due(seen, now_ms) or now_ms - int(seen["renewed_at"]) < JUST_RENEWED_MS
+    return is_due(seen, now_ms) or _ask_early(source, account, token, now_ms)
+
+
+def _ask_early(source: str, account: str, token: str, now_ms: int) -> bool:
+    dynamodb = aws.client("dynamodb")
+    refused = mark_of({"token": token})
+    item = {**_early_key(source, account), "refused": refused, "at": now_ms, "ttl": (now_ms + EARLY_MS) // 1000}
+    asked_of_another = "#refused <> :refused AND #at > :long_ago"
+    condition = f"attribute_not_exists(#pk) OR NOT ({asked_of_another})"
+    try:
+        dynamodb.put_item(
+            TableName=settings.load().threads_table,
+            Item=to_item(item),
+            **expression(values={"refused": refused, "long_ago": now_ms - EARLY_MS}, ConditionExpression=condition),
+        )
+    except dynamodb.exceptions.ConditionalCheckFailedException:
+        return False
+    return True
+
+
+def refused_early(source: str, account: str, seen: Mapping[str, Any] | None) -> str | None:
+    """The mark of the token that was refused before its time since the last renewal; None where none was."""
+    key = to_item(_early_key(source, account))
+    answer = aws.client("dynamodb").get_item(TableName=settings.load().threads_table, Key=key)
+    asked = from_item(answer["Item"]) if "Item" in answer else None
+    return str(asked["refused"]) if asked and asked["at"] >= int((seen or {}).get("renewed_at", 0)) else None
+
+
+def _early_key(source: str, account: str) -> Item:
+    return {"pk": f"TOKEN#{source}#{account}", "sk": "early"}
 
 
 def mark_of(record: Mapping[str, Any]) -> str:
