@@ -218,6 +218,14 @@ def test_guides_and_calls_are_of_channels_that_there_are() -> None:
     assert all(name in account_guides.GUIDES for name in account_connect.CALLS)
 
 
+def test_a_channel_without_a_guide_is_added_all_the_same(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(account_guides.GUIDES, "line")
+    given = ("--id", "jadran-line", "--inbox", "support", "--token", "env:LINE_TOKEN", "--secret", "env:LINE_SECRET")
+    result = account("add", files, "line", *given, "--yes")
+    assert (result.exit_code, "deliver: <ApiUrl>/hook/line/jadran-line" in result.stdout) == (0, True)
+    assert account("remove", files, "line", "jadran-line", "--yes").exit_code == 0
+
+
 # --- check and connect, at the fakes
 
 
