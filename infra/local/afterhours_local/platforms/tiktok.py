@@ -27,6 +27,7 @@ EVENT_TYPES = {"DIRECT_MESSAGE": "tiktok", "COMMENT": "tiktok_comments"}
 OWN = "hotel.jadran"  # the account's own unique_identifier
 TOKEN_LIFE_S = 86_400
 FILES, FILE_MS = "/tos-alisg-im/", 86_400_000  # the address of a file is good for a day
+_NOT_FOUND = Reply(404, b"404 page not found", {"Content-Type": "text/plain"})
 _BIG = 7_300_000_000_000_000_000  # ids of comments and videos, beyond what a float holds
 
 Body = dict[str, Any]
@@ -228,36 +229,32 @@ class FakeTikTok(FakePlatform):
                 return self._renew(body)
             case "business/webhook/update/":
                 return self._deliver_to(body)
-        return Reply(404, b"404 page not found", {"Content-Type": "text/plain"})
+        return _NOT_FOUND
 
     def _tell(self, path: str, headers: Mapping[str, str], query: Body) -> Reply:
-        match path:
-            case "business/get/":
-                known = self._opened(headers, query)
-                if query.get("fields") != '["username"]' or not known:
-                    raise TikTokError(40002, "fields is invalid")
-                return _json(0, "OK", {"username": OWN})
-            case "business/webhook/list/":
-                [account, *_] = self._of_app(query)
-                registered = {"callback_url": account.webhook_url} if account.webhook_url else {}
-                return _json(0, "OK", {"app_id": account.client_id, "event_type": query["event_type"], **registered})
-        return Reply(404, b"404 page not found", {"Content-Type": "text/plain"})
+        if path == "business/webhook/list/":
+            [registered, *_] = [one.webhook_url for one in self._of_app(query)] or [""]
+            return _json(0, "OK", {"callback_url": registered} if registered else {})
+        if path != "business/get/":
+            return _NOT_FOUND
+        self._opened(headers, query)
+        if query.get("fields") != '["username"]':
+            raise TikTokError(40002, "fields is invalid")
+        return _json(0, "OK", {"username": OWN})
 
     def _of_app(self, asked: Body) -> list[FakeAccount]:
         """The accounts of the app that says who it is, on the channel of its kind of event."""
-        if asked.get("event_type") not in EVENT_TYPES:
-            raise TikTokError(40002, "event_type is invalid")
-        app = (asked.get("app_id"), asked.get("secret"))
+        kind, app = EVENT_TYPES.get(asked.get("event_type", "")), (asked.get("app_id"), asked.get("secret"))
         of_app = [one for one in self.accounts() if one.client_id and (one.client_id, one.client_secret) == app]
-        if not of_app:
+        if not of_app or kind is None:
             raise TikTokError(40001, "app_id or secret is wrong")
-        return [one for one in of_app if one.channel == EVENT_TYPES[asked["event_type"]]]
+        return [one for one in of_app if one.channel == kind]
 
     def _deliver_to(self, body: Body) -> Reply:
         if body.keys() != {"app_id", "secret", "event_type", "callback_url"}:
             raise TikTokError(40002, "app_id, secret, event_type and callback_url are required")
         for account in self._of_app(body):
-            super().register(replace(account, webhook_url=str(body["callback_url"])))
+            super().register(replace(account, webhook_url=body["callback_url"]))
         return _json(0, "OK", {"callback_url": body["callback_url"]})
 
     def _account_of(self, channel: str, headers: Mapping[str, str], body: Body) -> FakeAccount:
