@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,6 +39,7 @@ class World:
     """What a journey sees and does: customers, the platform, the clock, the tables, agents."""
 
     sandbox: Sandbox
+    posted: list[HttpRequest] = field(default_factory=list)  # by the platforms, to our webhooks
 
     @property
     def stack(self) -> LocalStack:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import faulty_server
+from afterhours import channels
 from afterhours.channels import email_source, wechat_source
 from afterhours.channels.contract import Piece
 from afterhours.models import Result
@@ -278,6 +279,19 @@ CHANNELS: dict[str, Channel] = {
         },
     ),
 }
+
+
+# Of each unit a letter of more than one byte, and how many units it counts.
+LETTER = {"code_points": ("🙂", 1), "utf16": ("🙂", 2), "bytes": ("č", 2), "weighted": ("話", 2)}
+FAMILY = "👩\u200d👩\u200d👧"  # one letter to people, of five code points
+
+
+def of_units(name: str, units: int) -> str:
+    """A text of just so many of the channel's units that ends in a letter of many code points."""
+    channel = channels.channel(name)
+    letter, each = LETTER[channel.TEXT_UNIT]
+    left = units - channel.text_units(FAMILY)
+    return letter * (left // each) + "a" * (left % each) + FAMILY
 
 
 def mails() -> list[Piece]:

@@ -13,7 +13,7 @@ from afterhours.channels import SOURCE_OF, ses
 from afterhours.channels.contract import MalformedPayload, Piece, Request
 from afterhours.models import Account, Event, Kind, Outcome, Outgoing, Result
 from backend import Clock
-from channels.facts import CHANNELS, OF_NO_WEBHOOK, SOURCES, bodies, body, encoded
+from channels.facts import CHANNELS, OF_NO_WEBHOOK, SOURCES, bodies, body, encoded, of_units
 from faulty_server import FaultyServer, answer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -313,8 +313,6 @@ def test_texts_are_counted_in_the_channel_s_unit(name: str, text: str) -> None:
 
 # --- sends
 
-LETTER = {"code_points": ("🙂", 1), "utf16": ("🙂", 2), "bytes": ("č", 2), "weighted": ("話", 2)}
-
 
 def account(name: str, base: str | None) -> Account:
     there = {"id": "jadran", **CHANNELS[name].account, "api_base": base}
@@ -353,14 +351,14 @@ def test_a_message_that_the_platform_takes_is_sent_with_one_request(name: str) -
 @each_sending
 def test_a_text_of_just_the_limit_goes_out_and_one_unit_more_leaves_no_request(name: str) -> None:
     channel = channels.channel(name)
-    letter, units = LETTER[channel.TEXT_UNIT]
-    full = letter * (channel.TEXT_LIMIT // units) + "a" * (channel.TEXT_LIMIT % units)
+    full = of_units(name, channel.TEXT_LIMIT)
     assert channel.text_units(full) == channel.TEXT_LIMIT
     with FaultyServer(CHANNELS[name].sent) as platform:
         assert sent(name, platform.url, full).result is Result.SENT
         before = platform.connections
-        outcome = sent(name, platform.url, full + "a")
-        assert (outcome.result, outcome.reason) == (Result.REFUSED, "too_long")
+        for one_more in ("a" + full, full + "a"):
+            outcome = sent(name, platform.url, one_more)
+            assert (outcome.result, outcome.reason) == (Result.REFUSED, "too_long")
         outcome = sent(name, platform.url, " \n")
         assert (outcome.result, outcome.reason) == (Result.REFUSED, "empty")
         assert platform.connections == before

@@ -1,21 +1,35 @@
 """One stack for all journeys, emptied before each; nothing runs in the background and the clock stands still."""
 
+import dataclasses
+import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
 import sends
 from afterhours import channels, settings
 from afterhours.stores import aws, config, secrets
+from afterhours.stores.dynamo import to_item
 from afterhours_local import resources, sandbox
-from afterhours_local.http_event import HttpRequest
+from afterhours_local.config_push import NOT_YET
+from afterhours_local.http_event import HttpAnswer, HttpRequest
 from afterhours_local.platforms.fake import Delivered
 from afterhours_local.platforms.graph_webhooks import sign
 from afterhours_local.stack import LocalStack
 from world import OPEN, Ulid, World
 
-Pushed = tuple[sandbox.Sandbox, list[Any], dict[str, str]]
+
+class Pushed(NamedTuple):
+    """The sandbox, the items and renewable tokens of its configuration as they were pushed, and what its platforms
+    have posted to our webhooks since."""
+
+    sandbox: sandbox.Sandbox
+    items: list[Any]
+    tokens: dict[str, str]
+    posted: list[HttpRequest]
+
+
 ENGINES = ["ministack", pytest.param("dynamodb-local", marks=pytest.mark.oracle)]
 
 
@@ -40,22 +54,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def played(started: LocalStack) -> Iterator[Pushed]:
-    """The sandbox, and the items and renewable tokens of its configuration as they were pushed."""
+    posted: list[HttpRequest] = []
+
+    def answer(request: HttpRequest) -> HttpAnswer:
+        posted.append(request)
+        return started.answer(request)
 
     def post(url: str, secret: str, body: bytes) -> int:
         headers = (("content-type", "application/json"), ("x-hub-signature-256", sign(body, secret)))
-        return started.answer(HttpRequest("POST", urlsplit(url).path, headers, body)).status
+        return answer(HttpRequest("POST", urlsplit(url).path, headers, body)).status
 
     def deliver(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Delivered:
         parts = urlsplit(url)
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        answer = started.answer(HttpRequest(method, target, tuple(headers.items()), body))
-        return Delivered(answer.status, answer.body)
+        answered = answer(HttpRequest(method, target, tuple(headers.items()), body))
+        return Delivered(answered.status, answered.body)
 
     samples, environ = sandbox.SAMPLES / "afterhours.yaml", sandbox.sample_environment()
     with sandbox.playing(started, samples, environ, post=post, deliver=deliver) as playing:
         items = started.clients.dynamodb.scan(TableName=started.environment["CONFIG_TABLE"])["Items"]
-        yield playing, items, renewable_tokens(started)
+        yield Pushed(playing, items, renewable_tokens(started), posted)
 
 
 def renewable_tokens(stack: LocalStack) -> dict[str, str]:
@@ -82,7 +100,7 @@ def put_back_tokens(playing: sandbox.Sandbox, pushed: dict[str, str]) -> None:
 
 @pytest.fixture
 def world(started: LocalStack, played: Pushed) -> World:
-    playing, configured, tokens = played
+    playing, configured, tokens, posted = played
     started.clock.set_to(OPEN)
     # Not started.empty(): it also forgets the clients, which take longer to make than most journeys.
     resources.empty(started.template, started.clients, started.made)
@@ -101,7 +119,29 @@ def world(started: LocalStack, played: Pushed) -> World:
     playing.slack.forget()
     for other in playing.others.values():
         other.forget()
-    return World(playing)
+    posted.clear()
+    return World(playing, posted)
+
+
+@pytest.fixture
+def customer_service(world: World) -> Iterator[None]:
+    """The WeChat account may also be written to later; the sweeper has its token."""
+    stack, wechat = world.stack, world.sandbox.others["wechat"]
+    [known] = wechat.accounts()
+    wechat.register(dataclasses.replace(known, client_secret="app-secret"))
+    key = to_item({"pk": "ACCOUNT", "sk": f"wechat#{known.id}"})
+    table = stack.environment["CONFIG_TABLE"]
+    item = stack.clients.dynamodb.get_item(TableName=table, Key=key)["Item"]
+    stack.clients.dynamodb.put_item(TableName=table, Item={**item, **to_item({"customer_service": True})})
+    name = f"/{stack.stack_name}/token/wechat/{known.id}"
+    record = {"token": NOT_YET, "client_id": known.client_id, "client_secret": "app-secret"}
+    stack.clients.ssm.put_parameter(Name=name, Value=json.dumps(record), Type="SecureString", Overwrite=True)
+    config.clear()
+    stack.tick()
+    yield
+    stack.clients.ssm.delete_parameter(Name=name)
+    wechat.register(known)
+    secrets.clear()
 
 
 @pytest.fixture
