@@ -281,6 +281,48 @@ CHANNELS: dict[str, Channel] = {
 }
 
 
+def _page(name: str, **item: Any) -> dict[str, Any]:
+    """A delivery of Meta's with one item."""
+    account = {"page": "1234567890", "instagram": "17841400000000001", "whatsapp_business_account": "301552770019984"}
+    return {"object": name, "entry": [{"id": account[name], "time": 1784060100, **item}]}
+
+
+_TALK = {"sender": {"id": "9"}, "recipient": {"id": "8"}, "timestamp": 1784060100000, "hologram": {}}
+_NUMBER = {"messaging_product": "whatsapp", "metadata": {"phone_number_id": "106540352242922"}}
+_SHOWN = {"from": "385915550142", "id": "wamid.1", "timestamp": "1784060100", "type": "hologram", "hologram": {}}
+ODD: dict[str, dict[str, Any]] = {
+    "whatsapp": _page(
+        "whatsapp_business_account", changes=[{"field": "messages", "value": {**_NUMBER, "messages": [_SHOWN]}}]
+    ),
+    "messenger": _page("page", messaging=[_TALK]),
+    "instagram": _page("instagram", messaging=[_TALK]),
+    "facebook_comments": _page("page", changes=[{"field": "feed", "value": {"item": "hologram", "verb": "add"}}]),
+    "instagram_comments": _page("instagram", changes=[{"field": "holograms", "value": {"id": "7", "text": "?"}}]),
+    "telegram": {"update_id": 4300000001, "message": {"message_id": 7, "date": 1784060100, "hologram": {}}},
+    "line": {"destination": "U1", "events": [{"type": "message", "message": {"id": "7", "type": "hologram"}}]},
+    "x": {"data": {"event_type": "dm.shown", "event_uuid": "1", "filter": {"user_id": "1"}, "payload": {"text": "?"}}},
+    "x_posts": {"data": {"event_type": "post.shown", "event_uuid": "1", "filter": {"user_id": "1"}, "payload": {}}},
+    "tiktok": {"event": "im_hologram_msg", "create_time": 1784060100, "user_openid": "jadran-openid", "content": "{}"},
+    "tiktok_comments": {
+        "event": "comment.update",
+        "create_time": 1784060100,
+        "user_openid": "jadran-openid",
+        "content": json.dumps({"comment_id": 7, "comment_action": "hologram", "text": "?"}),
+    },
+    "linkedin": {
+        "type": "ORGANIZATION_SOCIAL_ACTION_NOTIFICATIONS",
+        "notifications": [{"action": "HOLOGRAM", "notificationId": 7, "lastModifiedAt": 1784060100000}],
+    },
+    "viber": {
+        "event": "message",
+        "timestamp": 1794391200000,
+        "message_token": 6054321098765432199,
+        "sender": {"id": "wB0Xh3tCyFqIuUq8m1pNnA=="},
+        "message": {"type": "hologram"},
+    },
+    "wechat": {"xml": {"MsgType": "hologram", "FromUserName": "o1", "ToUserName": "gh_1", "CreateTime": "1794391200"}},
+}  # deliveries of a kind of tomorrow, for each channel that platforms deliver to; mentions are all alike
+
 # Of each unit a letter of more than one byte, and how many units it counts.
 LETTER = {"code_points": ("🙂", 1), "utf16": ("🙂", 2), "bytes": ("č", 2), "weighted": ("話", 2)}
 FAMILY = "👩\u200d👩\u200d👧"  # one letter to people, of five code points
