@@ -223,7 +223,7 @@ def whatsapp(world: World, text: str, **ids: str) -> dict[str, Any]:
     body = world.written(text)
     value = body["entry"][0]["changes"][0]["value"]
     message = value["messages"][0]
-    del message["from"], value["contacts"]
+    del message["from"], message["from_user_id"], value["contacts"]
     return {**body, "entry": [entry_with(body["entry"][0], {**message, **ids})]}
 
 

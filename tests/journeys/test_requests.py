@@ -8,7 +8,8 @@ from afterhours.stores.dynamo import to_item
 from counting import counted
 from world import PETRA, WHATSAPP, Ulid, World
 
-GET, COMMIT, CHANGE = "dynamodb.GetItem", "dynamodb.TransactWriteItems", "dynamodb.UpdateItem"
+GET, PUT, CHANGE = "dynamodb.GetItem", "dynamodb.PutItem", "dynamodb.UpdateItem"
+COMMIT = "dynamodb.TransactWriteItems"
 RING = "sqs.SendMessage"
 IVAN = "385911111112"
 SILENCE_S = 13 * 3600  # after which a session is over
@@ -54,7 +55,13 @@ def test_a_reply_with_a_handoff_adds_a_bell_an_outcome_and_one_post(thread_of: W
 
 def test_the_first_event_of_a_contact_costs_the_same(world: World) -> None:
     world.say("Hello", contact=IVAN)
-    assert asked(world, write(world, "Hello")) == ({GET: 1, COMMIT: 1, RING: 1, CHANGE: 1}, 1)
+    hidden = "HR.13491208655302741918"
+    assert asked(world, write(world, "Hello", hidden)) == ({GET: 1, COMMIT: 1, RING: 1, CHANGE: 1}, 1)
+
+
+def test_of_a_contact_with_two_ids_it_costs_a_read_and_a_write_more(world: World) -> None:
+    world.say("Hello", contact=IVAN)
+    assert asked(world, write(world, "Hello")) == ({GET: 2, PUT: 1, COMMIT: 1, RING: 1, CHANGE: 1}, 1)
 
 
 def test_a_reply_without_a_handoff_rings_nobody(thread_of: World) -> None:

@@ -167,6 +167,15 @@ def test_a_whatsapp_user_without_a_phone_number_is_answered_by_user_id(world: Wo
     assert hook.items()[-1]["statuses"][0]["recipient_user_id"] == "US.13491208655302741918"
 
 
+def test_a_whatsapp_user_with_a_phone_number_has_a_user_id_as_well(world: World, hook: Hook) -> None:
+    world.graph.say("whatsapp", NUMBER, PHONE, "Hello")
+    user_id = hook.items()[0]["messages"][0]["from_user_id"]
+    assert world.whatsapp(to=None, recipient=user_id).status_code == 200
+    world.graph.deliver_pending()
+    assert [item["statuses"][0]["status"] for item in hook.items()[1:]] == ["sent", "delivered"]
+    assert hook.items()[-1]["contacts"] == [{"user_id": user_id}]
+
+
 def test_whatsapp_message_is_marked_read_only_if_it_exists(world: World) -> None:
     wamid = world.graph.say("whatsapp", NUMBER, PHONE, "Hello").message_id
     mark = {"messaging_product": "whatsapp", "status": "read", "message_id": wamid}
@@ -474,10 +483,12 @@ def test_a_customer_writes_on_whatsapp(world: World, hook: Hook) -> None:
     assert body["object"] == "whatsapp_business_account"
     value = body["entry"][0]["changes"][0]["value"]
     assert value["metadata"]["phone_number_id"] == NUMBER
-    assert value["contacts"] == [{"profile": {"name": "Iva"}, "wa_id": PHONE}]
+    user_id = value["contacts"][0]["user_id"]
+    assert value["contacts"] == [{"profile": {"name": "Iva"}, "wa_id": PHONE, "user_id": user_id}]
     assert value["messages"] == [
         {
             "from": PHONE,
+            "from_user_id": user_id,
             "id": said.message_id,
             "timestamp": str(START // 1000),
             "text": {"body": "Imate li parking?"},

@@ -202,9 +202,11 @@ class FakeGraph:
             self._open_window(channel, account, contact, at)
             mid = self._new_id(channel, account, contact)
             attached = (file.type, self._files.keep(channel, account, file)) if file else None
+            shown = self._offering(text, contact) if quick_reply is not None else None
         body = graph_webhooks.customer_message(
-            channel, account, contact, mid, at, text=text, name=name, quick_reply=quick_reply, attached=attached
-        )
+            channel, account, contact, mid, at,
+            text=text, name=name, quick_reply=quick_reply, shown=shown, attached=attached,
+        )  # fmt: skip
         return Said(mid, self.deliveries.deliver(self._webhook(known, body)))
 
     def met(self, channel: str, account: str, contact: str, *, at_ms: int | None = None) -> None:
@@ -465,11 +467,17 @@ class FakeGraph:
         self._message_ids.add(mid)
         return mid
 
+    def _offering(self, title: str, contact: str) -> str | None:
+        """The last message that let the contact choose this."""
+        offers = (one.platform_id for one in reversed(self._sent) if one.to == contact and title in one.choices)
+        return next(offers, None)
+
     def _open_window(self, channel: str, account: str, contact: str, at_ms: int) -> None:
         if not (contact.isascii() and contact.isdigit()) and not (channel == "whatsapp" and BSUID.fullmatch(contact)):
             raise ValueError(f"{contact!r} is not an id of a {channel} customer")
-        key = (channel, account, contact)
-        self._last_said[key] = max(at_ms, self._last_said.get(key, at_ms))
+        ids = {contact, graph_webhooks.user_id(contact)} if channel == "whatsapp" else {contact}
+        for key in ((channel, account, one) for one in ids):
+            self._last_said[key] = max(at_ms, self._last_said.get(key, at_ms))
 
     def _keep(self, account: FakeAccount, request: Request, failed: int | None = None) -> Sent:
         sent = Sent(

@@ -58,12 +58,13 @@ def customer_message(
     text: str,
     name: str | None,
     quick_reply: str | None,
+    shown: str | None = None,
     attached: tuple[str, dict[str, Any]] | None = None,
 ) -> bytes:
-    """A customer writes `text`, or taps the quick reply of that title whose id is `quick_reply`; `attached` is the type
-    of a file and how it stands in the webhook."""
+    """A customer writes `text`, or taps the quick reply of that title whose id is `quick_reply`, which the message
+    `shown` offered; `attached` is the type of a file and how it stands in the webhook."""
     if channel == "whatsapp":
-        content = _whatsapp_content(text, quick_reply, attached)
+        content = _whatsapp_content(text, quick_reply, shown, attached)
         return _whatsapp_message(account, contact, mid, at_ms, name=name, content=content)
     message: dict[str, Any] = {"mid": mid}
     if text:
@@ -100,8 +101,8 @@ def status(
     account: str, contact: str, wamid: str, at_ms: int, *, state: str, correlator: str | None, error: int | None = None
 ) -> bytes:
     """WhatsApp's receipt; `failed` carries the error that the answer to the send did not."""
-    recipient = "recipient_user_id" if BSUID.fullmatch(contact) else "recipient_id"
-    entry: dict[str, Any] = {"id": wamid, "status": state, "timestamp": str(at_ms // 1000), recipient: contact}
+    recipient = _named(contact, "recipient_id", "recipient_user_id")
+    entry: dict[str, Any] = {"id": wamid, "status": state, "timestamp": str(at_ms // 1000), **recipient}
     if correlator is not None:
         entry["biz_opaque_callback_data"] = correlator
     if error is not None:
@@ -109,11 +110,23 @@ def status(
         details = "Message failed to send because more than 24 hours have passed since the customer last replied."
         data = {"code": error, "title": title, "message": title, "error_data": {"details": details}}
         entry["errors"] = [{**data, "href": ERRORS_LINK}]
-    return whatsapp_body(account, {"statuses": [entry]})
+    return whatsapp_body(account, {"contacts": [_named(contact, "wa_id", "user_id")], "statuses": [entry]})
+
+
+def user_id(contact: str) -> str:
+    """The business-scoped id that everybody has, also who shows a phone number."""
+    if BSUID.fullmatch(contact):
+        return contact
+    return f"HR.{int.from_bytes(hashlib.sha256(contact.encode()).digest()[:7])}"
+
+
+def _named(contact: str, phone: str, user: str) -> dict[str, str]:
+    """A contact under these two keys; the first is missing where the phone number is hidden."""
+    return {**({} if BSUID.fullmatch(contact) else {phone: contact}), user: user_id(contact)}
 
 
 def _whatsapp_content(
-    text: str, quick_reply: str | None, attached: tuple[str, dict[str, Any]] | None
+    text: str, quick_reply: str | None, shown: str | None, attached: tuple[str, dict[str, Any]] | None
 ) -> dict[str, Any]:
     if attached is not None:
         kind = "document" if attached[0] == "file" else attached[0]
@@ -121,16 +134,16 @@ def _whatsapp_content(
     if quick_reply is None:
         return {"text": {"body": text}, "type": "text"}
     reply = {"id": quick_reply, "title": text}
-    return {"type": "interactive", "interactive": {"type": "button_reply", "button_reply": reply}}
+    context = {"context": {"from": DISPLAY_NUMBER, "id": shown}} if shown else {}
+    return {**context, "type": "interactive", "interactive": {"type": "button_reply", "button_reply": reply}}
 
 
 def _whatsapp_message(
     account: str, contact: str, wamid: str, at_ms: int, *, name: str | None, content: dict[str, Any]
 ) -> bytes:
-    by_user_id = BSUID.fullmatch(contact)
-    profile = {"profile": {"name": name or "Customer"}, "user_id" if by_user_id else "wa_id": contact}
+    profile = {"profile": {"name": name or "Customer"}, **_named(contact, "wa_id", "user_id")}
     message: dict[str, Any] = {
-        "from_user_id" if by_user_id else "from": contact,
+        **_named(contact, "from", "from_user_id"),
         "id": wamid,
         "timestamp": str(at_ms // 1000),
         **content,
