@@ -10,7 +10,7 @@ import httpx
 import pytest
 import pywa
 from afterhours import settings
-from afterhours.channels import meta
+from afterhours.channels import meta_source
 from afterhours.channels import whatsapp as ours
 from afterhours.channels.contract import Piece, Request
 from afterhours.models import Account, Event, Kind, Outcome, Outgoing, QuickReply, Result
@@ -176,7 +176,7 @@ def of_today(piece: Piece) -> bytes:
 
 @pytest.mark.parametrize("path", sorted(EVENTS.glob("*.json")), ids=lambda path: path.stem)
 def test_our_samples_are_updates_to_the_sdk_and_say_the_same(sdk: Sdk, path: Path) -> None:
-    for piece in meta.split(path.read_bytes()):
+    for piece in meta_source.split(path.read_bytes()):
         update = sdk.read(of_today(piece))
         assert (update is None) == (path.stem in OURS_ALONE)
         if update is not None:
@@ -193,7 +193,7 @@ def test_what_the_fake_delivers_is_read_alike(fake: FakeGraph, posted: list[byte
     fake.met("whatsapp", NUMBER, MARTA, at_ms=AT - 1)
     fake.deliver_pending()
     for body in posted:
-        update, [piece] = sdk.read(body), meta.split(body)
+        update, [piece] = sdk.read(body), meta_source.split(body)
         assert update is not None
         agree(update, ours.normalise(piece))
     tapped = sdk.updates[4]
@@ -210,15 +210,15 @@ def test_a_receipt_of_failure_is_the_same_error_to_both(
     update = sdk.read(posted[0])
     assert isinstance(update, types.MessageStatus)
     assert isinstance(update.error, errors.ReEngagementMessage)
-    agree(update, ours.normalise(meta.split(posted[0])[0]))
+    agree(update, ours.normalise(meta_source.split(posted[0])[0]))
 
 
 def test_both_take_the_fakes_signature_and_ours_and_no_other(sdk: Sdk) -> None:
     body = '{"object":"whatsapp_business_account","entry":[],"text":"čaj"}'.encode()
-    for signature in (graph_webhooks.sign(body, SECRET), meta.sign(body, SECRET)["x-hub-signature-256"]):
+    for signature in (graph_webhooks.sign(body, SECRET), meta_source.sign(body, SECRET)["x-hub-signature-256"]):
         for said, right in ((body, True), (body + b" ", False)):
             assert (sdk.webhook_update_validator(said, signature) is None) == right
-            assert meta.verify(Request("POST", {"x-hub-signature-256": signature}, {}, said), [SECRET]) == right
+            assert meta_source.verify(Request("POST", {"x-hub-signature-256": signature}, {}, said), [SECRET]) == right
     assert sdk.webhook_update_validator(body, graph_webhooks.sign(body, "another")) is not None
     assert sdk.webhook_update_validator(body, None) is not None
 
@@ -226,7 +226,7 @@ def test_both_take_the_fakes_signature_and_ours_and_no_other(sdk: Sdk) -> None:
 @pytest.mark.parametrize("token", [VERIFY, "another", ""])
 def test_both_answer_the_handshake_alike(sdk: Sdk, token: str) -> None:
     query = {"hub.mode": "subscribe", "hub.verify_token": token, "hub.challenge": "1158201444"}
-    answer = meta.handshake(Request("GET", {}, query, b""), {"verify_token": VERIFY})
+    answer = meta_source.handshake(Request("GET", {}, query, b""), {"verify_token": VERIFY})
     challenge, status = sdk.webhook_challenge_handler(token, "1158201444")
     assert (answer.status, answer.body.lower()) == (status, str(challenge).lower())
 
@@ -262,7 +262,7 @@ def test_a_file_is_fetched_alike(fake: FakeGraph, posted: list[bytes], sdk: Sdk,
     fake.say("whatsapp", NUMBER, MARTA, "", file=File("image", b"a picture", "image/jpeg"))
     update = sdk.read(posted[0])
     assert isinstance(update, types.Message)
-    [attachment] = ours.normalise(meta.split(posted[0])[0]).attachments
+    [attachment] = ours.normalise(meta_source.split(posted[0])[0]).attachments
     told = sdk.get_media_url(str(attachment.id))
     assert (update.image.id, told.mime_type, told.file_size) == (attachment.id, "image/jpeg", len(b"a picture"))
 
