@@ -90,11 +90,12 @@ class Thread(Answer):
 
 
 class Attached(Answer):
-    """`available`: its bytes may be asked for, by its place in the list."""
+    """`size` in bytes, where it is known. `available`: its bytes may be asked for, by its place in the list."""
 
     type: str
     name: str | None
     mime_type: str | None
+    size: int | None
     available: bool
 
 

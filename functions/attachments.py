@@ -1,7 +1,8 @@
 """GET /api/threads/{thread}/attachments/{event}/{index}: what a customer sent, for the agent who asks for it.
 
-Apart from agent_api because it holds the platforms' tokens. The bytes are fetched anew each time and kept nowhere. A
-picture may be shown where it stands, everything else is a download; neither may run anything.
+Apart from agent_api because it holds the platforms' tokens. The bytes are fetched anew each time and kept nowhere; a
+mail's are read out of the mail, as long as that is kept. A picture may be shown where it stands, everything else is a
+download; neither may run anything.
 """
 
 import base64
@@ -15,11 +16,12 @@ from urllib.parse import quote, unquote, urlsplit
 import access
 from access import Problem
 from afterhours import channels, settings
+from afterhours.channels import email
 from afterhours.channels.contract import Fetching, Missing, NotFetched
 from afterhours.counts import count
 from afterhours.models import Attachment
 from afterhours.pictures import picture_type
-from afterhours.stores import config, secrets
+from afterhours.stores import config, mails, secrets
 from afterhours.stores.threads import Threads, thread_name
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
@@ -52,6 +54,13 @@ PROBLEMS = {
         (Missing.UNAVAILABLE, HTTPStatus.BAD_GATEWAY, "unavailable", "The platform keeps it back now; try again, or"),
     )
 }
+PROBLEMS_OF_MAILS = PROBLEMS | {
+    Missing.NO_FILE: UNKNOWN,
+    Missing.GONE: Problem(HTTPStatus.GONE, "gone", "The mail is no longer kept; ask the customer to send it again."),
+    Missing.TOO_LARGE: Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", "It has more than 4 MB; ask for it in another way."
+    ),
+}
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> Response:
@@ -72,26 +81,37 @@ def _attachment(event: dict[str, Any]) -> Response:
     agent = access.agent_of(jwt.get("claims", {}))
     threads = Threads(settings.load().threads_table)
     pk, _ = access.thread_of(agent, threads, asked["thread"])
-    attachment = _stored(threads, pk, unquote(asked["event"]), asked["index"])
-    if attachment is None:
+    stored = _stored(threads, pk, unquote(asked["event"]), asked["index"])
+    if stored is None:
         return refused(UNKNOWN)
-    found = _fetched(pk, attachment)
+    attachment, mail_key = stored
+    found = _in_the_mail(mail_key, attachment) if mail_key else _fetched(pk, attachment)
     told = {"agent": agent.id, "thread_id": thread_name(pk)}
     if isinstance(found, NotFetched):
         logger.info("not fetched", extra={**told, "why": found.missing, "reason": found.reason})
         count("attachments", "NotFetched")
-        return refused(PROBLEMS[found.missing])
+        return refused((PROBLEMS_OF_MAILS if mail_key else PROBLEMS)[found.missing])
     logger.info("fetched", extra={**told, "bytes": len(found)})
     count("attachments", "Fetched")
     return _answer(found, attachment)
 
 
-def _stored(threads: Threads, pk: str, sk: str, index: str) -> Attachment | None:
-    """What the event says of its attachment of this number."""
+def _stored(threads: Threads, pk: str, sk: str, index: str) -> tuple[Attachment, str | None] | None:
+    """What the event says of its attachment of this number, and the mail that it came with."""
     if not _EVENT.fullmatch(sk) or not _INDEX.fullmatch(index):
         return None
-    attachments = (threads.get(pk, sk) or {}).get("attachments", [])
-    return Attachment.model_validate(attachments[int(index)]) if int(index) < len(attachments) else None
+    event = threads.get(pk, sk) or {}
+    attachments = event.get("attachments", [])
+    if int(index) >= len(attachments):
+        return None
+    return Attachment.model_validate(attachments[int(index)]), event.get("mail_key")
+
+
+def _in_the_mail(key: str, attachment: Attachment) -> bytes | NotFetched:
+    try:
+        return email.file_of(mails.whole(key), attachment)
+    except mails.Gone:
+        return NotFetched(Missing.GONE, "mail")
 
 
 def _fetched(pk: str, attachment: Attachment) -> bytes | NotFetched:

@@ -1,7 +1,7 @@
 """Mails that SES took in: a notice of the topic, through a queue, becomes events on the inbound queue (DESIGN 3.1).
 
-The mail lies in its bucket and stays there; what is read of it is its beginning. Everything may arrive twice: the
-worker knows an event by SES's own id. Loads neither pydantic nor requests.
+The mail lies in its bucket and stays there; the event says where, and which files it has. Everything may arrive twice:
+the worker knows an event by SES's own id. Loads neither pydantic nor requests.
 """
 
 import json
@@ -44,7 +44,9 @@ def _receive(body: str) -> None:
         return
     common = {"v": 1, "source": "email", "app": email_source.APP, "received_ms": settings.now_ms()}
     try:
-        pieces = email_source.pieces(notice, _raw(notice))
+        content = email_source.content_of(notice)
+        key = _key(notice) if content is None else None
+        pieces = email_source.pieces(notice, mails.whole(key) if key else content, key)
         messages = [{**common, "type": "event", "piece": piece} for piece in pieces]
     except MalformedPayload:
         logger.warning("malformed")
@@ -63,13 +65,10 @@ def _loaded(text: str) -> dict[str, Any]:
         return {}
 
 
-def _raw(notice: dict[str, Any]) -> bytes | None:
-    """The mail, or its beginning. Raises MalformedPayload for one that is not in our bucket."""
-    content = email_source.content_of(notice)
-    if content is not None:
-        return content
+def _key(notice: dict[str, Any]) -> str:
+    """Where the mail lies. Raises MalformedPayload for one that is not in our bucket."""
     action = untrusted.mapping(untrusted.mapping(notice.get("receipt")).get("action"))
-    key = untrusted.text(action.get("objectKey")) or ""
+    key = untrusted.identifier(action.get("objectKey")) or ""
     if action.get("bucketName") != settings.load().mail_bucket or not key.startswith(mails.PREFIX):
         raise MalformedPayload("a mail that is not in our bucket")
-    return mails.beginning(key)
+    return key

@@ -122,6 +122,7 @@ def stored(event: Event, pk: str, now_ms: int) -> Item:
         "handle": event.handle,
         "post_id": event.post_id,
         "standby": event.standby or None,
+        "mail_key": event.mail_key,
         "ttl": expiry(now_ms, channels.KEPT_DAYS.get(event.channel, KEPT_DAYS)),
     }
 

@@ -53,6 +53,7 @@ MAY = {
     },
     "AttachmentFunction": {
         "parameter token/*": "GetParameter",
+        "bucket mails": "GetObject",
         "table threads": "GetItem",
         "table config": "GetItem",
     },

@@ -55,6 +55,7 @@ def test_a_notice_becomes_an_event_with_what_was_said(mails: Any, aws: Backend) 
         "J\u00f6rg",
     )
     assert piece["text"] == "Guten Tag, gibt es einen Parkplatz f\u00fcr Busse?"
+    assert piece["key"] == KEY
 
 
 def test_the_text_in_front_of_a_huge_mail_is_read(mails: Any, aws: Backend) -> None:
@@ -63,6 +64,14 @@ def test_the_text_in_front_of_a_huge_mail_is_read(mails: Any, aws: Backend) -> N
     assert mail.lambda_handler(EVENT, None) == DONE
     [message] = aws.inbound()
     assert message["piece"]["text"].startswith("Guten Tag")
+
+
+def test_a_mail_that_the_notice_itself_carries_lies_nowhere(mails: Any, aws: Backend) -> None:
+    notice = json.loads(json.loads(EVENT["Records"][0]["body"])["Message"])
+    notice["content"] = (ROOT / "events/email/question.eml").read_text(encoding="utf-8")
+    assert mail.lambda_handler(spoilt(Message=json.dumps(notice)), None) == DONE
+    [message] = aws.inbound()
+    assert (message["piece"]["key"], message["piece"]["from_name"]) == (None, "J\u00f6rg")
 
 
 def test_a_mail_that_is_not_there_yet_comes_back(mails: Any, aws: Backend) -> None:
@@ -82,7 +91,15 @@ def test_a_notice_of_another_topic_is_dropped(mails: Any, aws: Backend) -> None:
     assert aws.inbound() == []
 
 
-@pytest.mark.parametrize("elsewhere", [{"bucketName": "of-others"}, {"objectKey": "overflow/x"}, {"objectKey": None}])
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"bucketName": "of-others"},
+        {"objectKey": "overflow/x"},
+        {"objectKey": None},
+        {"objectKey": "mail/" + "x" * 1024},
+    ],
+)
 def test_a_mail_in_another_place_is_not_read_and_not_lost(mails: Any, aws: Backend, elsewhere: dict[str, Any]) -> None:
     assert mail.lambda_handler(of_action(**elsewhere), None) == DONE
     [message] = aws.inbound()

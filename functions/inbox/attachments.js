@@ -27,12 +27,17 @@ export function attachment(thread, event, given, index) {
   const canShow = isHere && (given.type === "image" || PICTURES.has(given.mime_type)) && given.mime_type !== "image/svg+xml";
   const outside = safe(given.url);
   return el("div", { class: "attachment" },
-    el("span", { class: "file" }, el("bdi", {}, name), given.mime_type && ` · ${plain(given.mime_type)}`),
+    el("span", { class: "file" }, el("bdi", {}, name), given.mime_type && ` · ${plain(given.mime_type)}`,
+      given.size > 0 && ` · ${size(given.size)}`),
     canShow && el("button", { type: "button", onclick: run((bytes) => show(place, bytes, name)) }, "Show picture"),
     isHere && el("button", { type: "button", onclick: run((bytes) => save(bytes, name)) }, "Download"),
     outside && el("span", {}, ...link(outside, "Open")),
     !outside && given.url && el("span", { class: "faint" }, plain(given.url)),
     error, place);
+}
+
+function size(bytes) {
+  return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 function show(place, bytes, name) {

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from afterhours.channels import email as channel
-from afterhours.channels import email_source, mail_rules, mail_text
-from afterhours.channels.contract import MalformedPayload
-from afterhours.models import Event, Kind
+from afterhours.channels import email_source, files, mail_files, mail_rules, mail_text
+from afterhours.channels.contract import MalformedPayload, Missing, NotFetched
+from afterhours.models import Attachment, Event, Kind
 
 US = "support@hotel.example"
 EVENTS = Path(__file__).parents[2] / "events/email"
@@ -33,8 +33,8 @@ def letter(text: str = "Is the pool open?", **headers: str) -> EmailMessage:
     return mail
 
 
-def read(raw: bytes, **mail: Any) -> Event:
-    [piece] = email_source.pieces(notice(**mail), raw)
+def read(raw: bytes, *, key: str | None = None, **mail: Any) -> Event:
+    [piece] = email_source.pieces(notice(**mail), raw, key)
     assert len(json.dumps(piece)) < 200 * 1024
     return channel.normalise(json.loads(json.dumps(piece)))
 
@@ -227,6 +227,186 @@ def test_the_strangest_mail_is_an_event_that_fits_a_queue(raw: bytes) -> None:
     assert event.kind is Kind.MESSAGE
     assert len(event.text or "") <= mail_text.TEXT_KEPT + 1_002
     assert event.model_dump_json()
+
+
+# Files
+
+KEY = "mail/ses1"
+
+
+def sent_along(mail: EmailMessage) -> list[Attachment]:
+    return list(read(mail.as_bytes(), key=KEY).attachments)
+
+
+def with_file(name: str | None, kind: str = "application/pdf", data: bytes = b"%PDF-1.7", **how: Any) -> EmailMessage:
+    mail = letter()
+    main, sub = kind.split("/")
+    mail.add_attachment(data, maintype=main, subtype=sub, filename=name, **how)
+    return mail
+
+
+def test_every_file_of_a_mail_is_listed_and_had_by_its_number() -> None:
+    mail = with_file("račun.pdf")
+    mail.add_attachment(b"\x89PNG\r\n\x1a\n\x00\xff", maintype="image", subtype="png", filename="room.png")
+    mail.add_attachment("a,b\n", subtype="csv", filename="list.csv")
+    mail.add_attachment(letter("forwarded"))
+    found = sent_along(mail)
+    assert [(each.type, each.name, each.mime_type) for each in found] == [
+        ("file", "račun.pdf", "application/pdf"),
+        ("image", "room.png", "image/png"),
+        ("file", "list.csv", "text/csv"),
+        ("file", "mail.eml", "message/rfc822"),
+    ]
+    bodies = [channel.file_of(mail.as_bytes(), each) for each in found]
+    assert bodies[:3] == [b"%PDF-1.7", b"\x89PNG\r\n\x1a\n\x00\xff", b"a,b\n"]
+    assert isinstance(bodies[3], bytes)
+    assert b"Subject: Pool" in bodies[3]
+    assert [each.size for each in found] == [len(body) for body in bodies if isinstance(body, bytes)]
+
+
+def test_what_a_mail_says_and_what_programs_sign_are_no_files() -> None:
+    mail = letter()
+    mail.add_alternative("<p>Is the pool open?</p>", subtype="html")
+    mail.make_mixed()
+    for kind in ("pgp-signature", "pkcs7-signature", "x-pkcs7-signature"):
+        mail.add_attachment(b"x", maintype="application", subtype=kind, filename="smime.p7s")
+    assert sent_along(mail) == []
+    assert sent_along(with_file(None, "text/plain", b"log")) != []  # said to be an attachment
+
+
+def pictured(
+    size: int, text: str = "See below.", disposition: str = "inline", named: str = "logo@hotel"
+) -> EmailMessage:
+    """A mail whose text shows a picture within itself."""
+    mail = letter(text)
+    mail.add_alternative(f'<p>{text}</p><img src="cid:logo@hotel">', subtype="html")
+    html = mail.get_payload(1)
+    assert isinstance(html, EmailMessage)
+    html.add_related(b"x" * size, "image", "png", cid=f"<{named}>", disposition=disposition, filename="image001.png")
+    return mail
+
+
+def test_a_small_picture_within_the_text_is_a_signatures_unless_nothing_else_is_there() -> None:
+    for disposition in ("inline", "attachment"):  # programs differ
+        assert sent_along(pictured(mail_files.LOGO - 1, disposition=disposition)) == []
+    assert [each.name for each in sent_along(pictured(mail_files.LOGO - 1, text=""))] == ["image001.png"]
+    beside = pictured(100, text="")
+    beside.make_mixed()
+    beside.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="offer.pdf")
+    assert [each.name for each in sent_along(beside)] == ["offer.pdf"]
+
+
+def test_a_screenshot_in_the_text_was_sent_and_so_was_what_the_text_does_not_show() -> None:
+    assert [each.name for each in sent_along(pictured(mail_files.LOGO))] == ["image001.png"]
+    assert [each.name for each in sent_along(pictured(100, named="photo@phone"))] == ["image001.png"]
+    plain = letter("From my phone")  # such phones call every photo inline
+    plain.add_attachment(b"x" * 100, maintype="image", subtype="jpeg", filename="IMG_1.jpg", disposition="inline")
+    assert [each.name for each in sent_along(plain)] == ["IMG_1.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ('filename="offer.pdf"', "offer.pdf"),
+        ("filename*=utf-8''ra%C4%8Dun.pdf", "račun.pdf"),
+        ('filename="=?utf-8?b?cmHEjXVuLnBkZg==?="', "račun.pdf"),
+        ("filename*=utf-8''photo%E2%80%AEgpj.exe", "photogpj.exe"),
+        ("filename*=utf-8''a%00b%0Ac%0D%1B%5B31m.txt", "a\ufffdbc[31m.txt"),
+        ('filename="../../etc/passwd"', "../../etc/passwd"),  # made harmless where it is handed out
+        ('filename="' + "x" * 400 + '.pdf"', "x" * 129 + "…" + "x" * 16 + ".pdf"),
+        ('filename=""', None),
+        ("filename*=klingon''%FF%FE.txt", "\ufffd\ufffd.txt"),
+        ("", None),
+    ],
+)
+def test_a_name_is_one_line_that_can_be_shown(header: str, name: str | None) -> None:
+    raw = with_file("NAME").as_bytes().replace(b'filename="NAME"', header.encode())
+    [found] = read(raw, key=KEY).attachments
+    assert found.name == name
+    assert channel.file_of(raw, found) == b"%PDF-1.7"
+
+
+@pytest.mark.parametrize(
+    ("written", "kind", "mime_type"),
+    [
+        ("IMAGE/PNG", "image", "image/png"),
+        ("video/mp4; codecs=x", "video", "video/mp4"),
+        ("image/svg+xml", "image", "image/svg+xml"),
+        ("image/<script>alert(1)</script>", "file", "text/plain"),  # two slashes
+        ("image/<script>", "file", "application/octet-stream"),
+        ("image/" + "x" * 300, "file", "application/octet-stream"),
+        ("nonsense", "file", "text/plain"),
+        ("multipart/mixed", "file", "multipart/mixed"),  # without a boundary
+        ("", "file", "text/plain"),
+    ],
+)
+def test_a_type_is_one_or_none(written: str, kind: str, mime_type: str) -> None:
+    raw = with_file("a").as_bytes().replace(b"Content-Type: application/pdf", f"Content-Type: {written}".encode())
+    [found] = read(raw, key=KEY).attachments
+    assert (found.type, found.mime_type) == (kind, mime_type)
+
+
+def test_of_very_many_files_the_first_are_listed() -> None:
+    mail = letter()
+    for number in range(60):
+        mail.add_attachment(b"x", maintype="application", subtype="pdf", filename=f"{number}.pdf")
+    found = sent_along(mail)
+    assert [each.name for each in found] == [f"{number}.pdf" for number in range(mail_files.MOST)]
+
+
+def test_a_file_deep_within_is_listed_and_one_deeper_than_any_program_nests_is_not() -> None:
+    def nested(depth: int) -> bytes:
+        head = b"".join(
+            b'Content-Type: multipart/mixed; boundary="b%d"\r\n\r\n--b%d\r\n' % (n, n) for n in range(depth)
+        )
+        return b"From: a@b.example\r\n" + head + b"Content-Type: image/png\r\n\r\nx\r\n"
+
+    assert [each.type for each in read(nested(mail_text.DEPTH), key=KEY).attachments] == ["image"]
+    assert read(nested(mail_text.DEPTH + 2), key=KEY).attachments == ()
+
+
+def test_a_file_of_a_mail_that_is_not_kept_or_has_a_virus_is_named_and_not_given() -> None:
+    raw = with_file("a.pdf").as_bytes()
+    infected = notice()
+    infected["receipt"]["virusVerdict"] = {"status": "FAIL"}
+    [piece] = email_source.pieces(infected, raw, KEY)
+    for event in (read(raw), channel.normalise(piece)):
+        [found] = event.attachments
+        assert (found.name, found.id) == ("a.pdf", None)
+        assert channel.file_of(raw, found) == NotFetched(Missing.NO_FILE, "no_such_part")
+
+
+@pytest.mark.parametrize("number", ["0", "2", "99", "7000"])
+def test_a_number_that_is_no_files_gives_none_of_another(number: str) -> None:
+    raw = with_file("a.pdf").as_bytes()
+    found = channel.file_of(raw, Attachment(type="file", id=number))
+    assert found in (b"Is the pool open?\n", NotFetched(Missing.NO_FILE, "no_such_part"))
+
+
+def test_a_file_of_four_megabytes_is_given_whole_and_a_larger_one_is_not() -> None:
+    for size, given in ((files.FILE_LIMIT, True), (files.FILE_LIMIT + 1, False)):
+        raw = with_file("a.bin", "application/zip", b"x" * size).as_bytes()
+        [found] = read(raw, key=KEY).attachments
+        body = channel.file_of(raw, found)
+        assert (found.size, isinstance(body, bytes)) == (size, given)
+        assert given or body == NotFetched(Missing.TOO_LARGE, "too_large")
+
+
+@pytest.mark.parametrize("raw", STRANGE.values(), ids=STRANGE.keys())
+def test_whatever_is_listed_of_the_strangest_mail_is_given_or_refused(raw: bytes) -> None:
+    for found in read(raw, key=KEY).attachments[:3]:
+        body = channel.file_of(raw, found)
+        assert body == NotFetched(Missing.NO_FILE, "no_such_part") if not found.size else len(body) == found.size
+
+
+@pytest.mark.parametrize("line", [b"\n", b"\r", b"a\r\n", b"--b\n\nx\n", b"--b\r\rx\r", b"\r\n--b\r\n\r\n"])
+def test_a_mail_of_nothing_but_lines_is_read_to_where_it_is_one(line: bytes) -> None:
+    head = b'From: a@b.example\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n\r\npool\r\n'
+    raw = head + line * (8_000_000 // len(line))
+    bounded = mail_text._bounded(raw)
+    assert bounded.startswith(head)
+    assert len(bounded) <= mail_text.BEGINNING
+    assert mail_text._bounded(head + b"x" * 76 + b"\r\n") == head + b"x" * 76 + b"\r\n"
 
 
 @pytest.mark.parametrize("piece", [{}, {"notice": "x"}, {"envelope": 1, "from": None}])

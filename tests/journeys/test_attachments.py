@@ -13,10 +13,11 @@ from afterhours.stores.dynamo import to_item
 from afterhours_local.http_event import HttpRequest
 from afterhours_local.platforms import tiktok as tiktok_fake
 from afterhours_local.platforms import viber as viber_fake
+from afterhours_local.platforms.email import FakeSes
 from afterhours_local.platforms.graph_files import FILE_URL_MS, MEDIA_ID_MS, File
 from afterhours_local.platforms.tiktok import FakeTikTok
 from afterhours_local.platforms.viber import FakeViber
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from counting import failing
 from test_pictures import gif, jpeg, lossy, png
 from world import ACCOUNTS, ANA, IVO, OTHERS, PASSWORD, PETRA, WHATSAPP, World
@@ -53,7 +54,7 @@ def look(
 ) -> Look:
     """An agent asks for the file, as the page does: `#` percent-encoded."""
     name = world.name(contact_of(world, channel), channel)
-    path = f"/api/threads/{name}/attachments/{quote(entry['id'], safe='')}/{index}"
+    path = f"/api/threads/{quote(name, safe='')}/attachments/{quote(entry['id'], safe='')}/{index}"
     bearer = world.agent(ANA).token if token is None else token
     answer = world.stack.answer(HttpRequest("GET", path, (("authorization", f"Bearer {bearer}"),)))
     return Look(answer.status, dict(answer.headers), answer.body)
@@ -63,6 +64,8 @@ def contact_of(world: World, channel: str) -> str:
     """By what the thread of who sends files there is known."""
     if channel == "tiktok":
         return tiktok(world).conversation(OTHERS["tiktok"], GUEST)
+    if channel == "email":
+        return MARA
     return PETRA if channel == "whatsapp" else GUEST
 
 
@@ -97,7 +100,7 @@ def test_an_agent_sees_the_picture_that_a_customer_sent(world: World, channel: s
     entry = send(world, PHOTO, channel=channel, text="Look")
     [attachment] = entry["attachments"]
     assert (attachment["type"], attachment["available"]) == ("image", True)
-    assert attachment.keys() == {"type", "name", "mime_type", "available"}
+    assert attachment.keys() == {"type", "name", "mime_type", "size", "available"}
     seen = look(world, entry, channel=channel)
     assert (seen.status, seen.body) == (200, PHOTO.body)
     assert seen.headers["content-type"] == "image/png"
@@ -197,6 +200,90 @@ def test_each_of_two_pictures_of_a_customer_is_its_own(world: World) -> None:
         first, second = (send_there(world, channel, png(640, width)) for width in (480, 481))
         assert look(world, first, channel=channel).body == png(640, 480)
         assert look(world, second, channel=channel).body == png(640, 481)
+
+
+# In the mail that it came with
+
+US, MARA = OTHERS["email"], "mara@customer.example"
+
+
+def mailed(world: World, *files: File) -> dict[str, Any]:
+    """A customer writes a mail with files; the entry that the agents see of it."""
+    mail = ses(world).letter(MARA, US, "Look")
+    for file in files:
+        main, sub = file.mime_type.split("/")
+        mail.add_attachment(file.body, maintype=main, subtype=sub, filename=file.name)
+    ses(world).take_in(mail.as_bytes(), envelope=MARA, recipients=[US])
+    world.stack.drain()
+    timeline = world.agent(ANA).call("GET", f"/api/threads/{quote(world.name(MARA, 'email'), safe='')}")[1]["timeline"]
+    return dict(next(entry for entry in reversed(timeline) if entry["attachments"]))
+
+
+def ses(world: World) -> FakeSes:
+    fake = world.sandbox.others["email"]
+    assert isinstance(fake, FakeSes)
+    return fake
+
+
+def test_an_agent_opens_what_came_with_a_mail(world: World) -> None:
+    entry = mailed(world, PHOTO, File("file", b"%PDF-1.7", "application/pdf", "račun 100%.pdf"))
+    assert entry["attachments"] == [
+        {"type": "image", "name": None, "mime_type": "image/png", "size": len(PHOTO.body), "available": True},
+        {"type": "file", "name": "račun 100%.pdf", "mime_type": "application/pdf", "size": 8, "available": True},
+    ]
+    photo, bill = (look(world, entry, channel="email", index=index) for index in "01")
+    assert (photo.status, photo.body, photo.headers["content-type"]) == (200, PHOTO.body, "image/png")
+    assert (bill.body, bill.headers["content-type"]) == (b"%PDF-1.7", "application/octet-stream")
+    assert bill.headers["content-disposition"].endswith("filename*=UTF-8''ra%C4%8Dun%20100%25.pdf")
+    assert look(world, entry, channel="email", index="2").code == "unknown_attachment"
+
+
+def test_a_file_behind_five_megabytes_is_listed_and_opened(world: World) -> None:
+    entry = mailed(world, File("file", b"x" * 7_000_000, name="film.bin"), PHOTO)
+    assert look(world, entry, channel="email", index="1").body == PHOTO.body
+    large = look(world, entry, channel="email")
+    assert (large.status, large.code) == (413, "too_large")
+    assert "own app" not in json.loads(large.body)["detail"]
+
+
+def test_a_page_that_came_with_a_mail_is_a_download_like_every_other(world: World) -> None:
+    for file in (File("file", HTML, "text/html", "page.html"), File("image", SVG, "image/svg+xml", "logo.svg")):
+        seen = look(world, mailed(world, file), channel="email")
+        world.stack.clock.advance(timedelta(seconds=1))
+        assert seen.headers["content-type"] == "application/octet-stream"
+        assert seen.headers["content-disposition"].startswith(f'attachment; filename="{file.name}"')
+
+
+def test_a_mail_that_is_no_longer_kept_is_gone(world: World) -> None:
+    entry = mailed(world, PHOTO)
+    s3, bucket = world.stack.clients.s3, world.stack.outputs["MailBucket"]
+    [kept] = s3.list_objects_v2(Bucket=bucket)["Contents"]
+    s3.delete_object(Bucket=bucket, Key=kept["Key"])
+    seen = look(world, entry, channel="email")
+    assert (seen.status, seen.code) == (410, "gone")
+    assert "own app" not in json.loads(seen.body)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [("AccessDenied", 410, "gone"), ("SlowDown", 503, "unavailable"), ("InternalError", 503, "unavailable")],
+)
+def test_what_s3_says_of_a_mail(world: World, error: str, status: int, code: str) -> None:
+    entry = mailed(world, PHOTO)
+    with failing("s3.GetObject", lambda: ClientError({"Error": {"Code": error, "Message": ""}}, "GetObject")):
+        seen = look(world, entry, channel="email")
+    assert (seen.status, seen.code) == (status, code)
+
+
+def test_what_has_a_virus_is_named_and_not_handed_out(world: World) -> None:
+    mail = ses(world).letter(MARA, US, "Look")
+    mail.add_attachment(b"MZ", maintype="application", subtype="octet-stream", filename="a.exe")
+    ses(world).take_in(mail.as_bytes(), envelope=MARA, recipients=[US], verdicts={"virus": "FAIL"})
+    world.stack.drain()
+    name = quote(world.name(MARA, "email"), safe="")
+    [entry] = world.agent(ANA).call("GET", f"/api/threads/{name}")[1]["timeline"]
+    assert [(each["name"], each["available"]) for each in entry["attachments"]] == [("a.exe", False)]
+    assert look(world, entry, channel="email").code == "unknown_attachment"
 
 
 # What cannot be had

@@ -186,8 +186,22 @@ def test_an_attachment_is_listed_and_calls_a_person(world: World, ses: FakeSes) 
     mail.add_attachment(b"\x89PNG", maintype="image", subtype="png", filename="room.png")
     take_in(world, ses, mail)
     [event] = world.events(pk(world))
-    assert event["attachments"] == [{"type": "file", "name": "room.png", "mime_type": "image/png"}]
+    assert event["attachments"] == [
+        {"type": "image", "id": "1", "name": "room.png", "mime_type": "image/png", "size": 4}
+    ]
     assert "attachment" in event["handoff"]
+
+
+def test_a_logo_below_a_question_calls_nobody(world: World, ses: FakeSes) -> None:
+    mail = ses.letter(MARA, US, "Do you have parking?")
+    mail.add_alternative('<p>Do you have parking?</p><img src="cid:logo@shop">', subtype="html")
+    html = mail.get_payload(1)
+    assert isinstance(html, EmailMessage)
+    html.add_related(b"\x89PNG", "image", "png", cid="<logo@shop>", filename="logo.png")
+    take_in(world, ses, mail)
+    [event] = world.events(pk(world))
+    assert (event["reply"], "attachments" in event) == ("sent", False)
+    assert "attachment" not in event.get("handoff", [])
 
 
 @pytest.mark.parametrize(

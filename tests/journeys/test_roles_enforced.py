@@ -18,6 +18,7 @@ from afterhours_local import sandbox
 from afterhours_local.clients import Clients
 from afterhours_local.http_event import HttpRequest
 from afterhours_local.platforms import graph_webhooks
+from afterhours_local.platforms.email import FakeSes
 from afterhours_local.platforms.fake import Delivered
 from afterhours_local.platforms.faults import Fault
 from afterhours_local.platforms.graph_files import File
@@ -31,7 +32,7 @@ from test_pictures import png
 from world import ANA, MESSENGER, OPEN, PETRA, WHATSAPP, Ulid, World
 
 STACK = "afterhours-local"
-IVA, MIA = "385910000003", "7415500923317748"
+IVA, MIA, MARA = "385910000003", "7415500923317748", "mara@customer.example"
 
 
 class Enforced:
@@ -167,10 +168,19 @@ def webhooks(world: World) -> None:
 
 
 def a_mail(world: World) -> None:
-    ses = world.sandbox.others["email"]
-    ses.say("email", "support@hotel-jadran.example", "mara@customer.example", "Hello")
+    """A customer writes one with a file, which an agent opens."""
+    ses, picture, support = world.sandbox.others["email"], png(640, 480), "support@hotel-jadran.example"
+    assert isinstance(ses, FakeSes)
+    mail = ses.letter(MARA, support, "Hello")
+    mail.add_attachment(picture, maintype="image", subtype="png", filename="room.png")
+    ses.take_in(mail.as_bytes(), envelope=MARA, recipients=[support])
     world.stack.drain()
-    assert world.replies(world.pk("mara@customer.example", "email")) == ["sent"]
+    [event] = world.events(world.pk(MARA, "email"))
+    assert event["reply"] == "sent"
+    ana, name = world.agent(), quote(world.name(MARA, "email"), safe="")
+    path = f"/api/threads/{name}/attachments/{quote(event['sk'], safe='')}/0"
+    answer = world.stack.answer(HttpRequest("GET", path, (("authorization", f"Bearer {ana.token}"),)))
+    assert (answer.status, answer.body) == (200, picture)
 
 
 def large_and_strange_deliveries(world: World) -> None:

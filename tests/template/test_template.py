@@ -161,6 +161,19 @@ def test_no_role_has_a_wildcard_but_below_what_is_ours_and_made_later() -> None:
     assert wildcards == OPEN_ENDED
 
 
+def test_mails_are_read_where_they_come_in_and_where_a_file_is_asked_for() -> None:
+    touching = {
+        (name, action)
+        for name, statement in statements()
+        for action in as_list(statement["Action"])
+        if "MailBucket" in str(statement["Resource"])
+    }
+    assert touching == {
+        ("MailFunctionRole", "s3:GetObject"),
+        ("AttachmentFunctionRole", "s3:GetObject"),
+    }
+
+
 def test_what_is_allowed_beside_the_roles_is_off_by_default_and_nothing_else() -> None:
     defaults = {name: each.get("Default") for name, each in TEMPLATE["Parameters"].items()}
     assert (defaults["AssistBedrockModelArn"], defaults["AssistComprehend"]) == ("", "false")

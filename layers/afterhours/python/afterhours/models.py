@@ -51,13 +51,14 @@ class Kind(StrEnum):
 
 
 class Attachment(Frozen):
-    """Something that is not text. `url` is the platform's (it may expire), `id` its media id."""
+    """Something that is not text. `url` is the platform's (it may expire), `id` what its channel has it by."""
 
     type: str
     url: str | None = None
     id: str | None = None
     name: str | None = None
     mime_type: str | None = None
+    size: int | None = None  # bytes, where the channel knows
 
 
 class Event(Frozen):
@@ -105,6 +106,7 @@ class Event(Frozen):
     error_codes: tuple[int, ...] = ()
     num_edit: str | None = None
     has_referral: bool = False
+    mail_key: str | None = None  # where the mail lies, as it came
 
     @property
     def key_ms(self) -> int | None:

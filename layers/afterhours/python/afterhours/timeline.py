@@ -90,7 +90,7 @@ def _attached(attachment: Item) -> Item:
     whoever has it and stays here; only links are shown that were made to be opened."""
     url = str(attachment.get("url", ""))
     is_link = attachment["type"] in LINKS
-    found = {name: attachment.get(name) for name in ("type", "name", "mime_type")}
+    found = {name: attachment.get(name) for name in ("type", "name", "mime_type", "size")}
     found["available"] = not is_link and ("id" in attachment or url.startswith("https://"))
     return {**found, "url": url} if attachment["type"] in SHOWN_LINKS and url.startswith("https://") else found
 

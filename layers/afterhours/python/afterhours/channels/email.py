@@ -7,13 +7,14 @@ the address in From. Which mails are not answered says mail_rules.py.
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from afterhours.channels import mail_rules
+from afterhours.channels import files, mail_rules, mail_text
 from afterhours.channels.contract import MalformedPayload, Missing, NotFetched, Piece
 from afterhours.channels.ses import send as send
-from afterhours.models import Account, Attachment, Event, Kind, event_key
+from afterhours.models import Attachment, Event, Kind, event_key
 
 ONE_ACCOUNT = False
 CHANNEL = "email"
@@ -46,6 +47,7 @@ def _event(piece: Piece) -> Event:
         "recipient_id": piece["recipient"],
         "message_id": piece["message_id"] or piece["id"],
         "timestamp_ms": piece["timestamp_ms"] or piece["date_ms"],
+        "mail_key": piece.get("key"),
     }
     report = piece["report"]
     if report and report["failed"] and report["correlator"]:
@@ -59,14 +61,25 @@ def _event(piece: Piece) -> Event:
         contact_ids=(contact,) if contact else (),
         contact_name=piece["from_name"] or (None if piece["in_reply_to"] else sender) or None,
         text=_text(piece),
-        attachments=tuple(
-            Attachment(type="file", name=each["name"], mime_type=each["type"]) for each in piece["attachments"]
-        ),
+        attachments=tuple(_attachment(each, piece) for each in piece["attachments"]),
         reply_to_id=_answered(piece),
         handle=None if reason and not for_person else _handle(piece),
         unanswered=reason,
         for_person=for_person,
         **common,
+    )
+
+
+def _attachment(file: Mapping[str, Any], piece: Piece) -> Attachment:
+    """Its id is its number in the mail, unless that is not kept or has a virus."""
+    kind, number = file["type"].partition("/")[0], file.get("number")
+    can_be_had = piece.get("key") and number is not None and piece["verdicts"].get("virus") != "FAIL"
+    return Attachment(
+        type=kind if kind in ("image", "video", "audio") else "file",
+        id=str(number) if can_be_had else None,
+        name=file["name"],
+        mime_type=file["type"],
+        size=file.get("size"),
     )
 
 
@@ -99,6 +112,9 @@ def text_units(text: str) -> int:
     return len(text)
 
 
-def fetch(account: Account, token: str, attachment: Attachment) -> bytes | NotFetched:
-    """They stay in the bucket of the mails, unopened."""
-    return NotFetched(Missing.NO_FILE, "kept_in_the_mail")
+def file_of(raw: bytes, attachment: Attachment) -> bytes | NotFetched:
+    """The bytes of an attachment, out of the mail that it came with."""
+    found = mail_text.file(raw, int(attachment.id)) if attachment.id else None
+    if not found:
+        return NotFetched(Missing.NO_FILE, "no_such_part")
+    return found if len(found) <= files.FILE_LIMIT else NotFetched(Missing.TOO_LARGE, "too_large")

@@ -43,8 +43,8 @@ def content_of(notice: dict[str, Any]) -> bytes | None:
         raise MalformedPayload("content") from error
 
 
-def pieces(notice: dict[str, Any], raw: bytes | None) -> list[Piece]:
-    """What SES says of a mail it received, and the mail, or its beginning. Raises MalformedPayload."""
+def pieces(notice: dict[str, Any], raw: bytes | None, key: str | None = None) -> list[Piece]:
+    """What SES says of a mail it received, the mail, and where it lies in our bucket. Raises MalformedPayload."""
     mail, receipt = untrusted.mapping(notice.get("mail")), untrusted.mapping(notice.get("receipt"))
     ses_id = untrusted.identifier(mail.get("messageId"))
     recipients = _addresses(receipt.get("recipients")) or _addresses(mail.get("destination"))
@@ -54,6 +54,7 @@ def pieces(notice: dict[str, Any], raw: bytes | None) -> list[Piece]:
     common = {
         **of_mail(head, has_body=raw is not None),
         "id": ses_id,
+        "key": key,
         "envelope": _bare(untrusted.text(mail.get("source"))),
         "recipients": recipients,
         "verdicts": {
@@ -87,7 +88,7 @@ def of_mail(raw: bytes, *, has_body: bool = True) -> Piece:
         "references": _one_line(next(iter(get("references")), ""), last=True),
         "date_ms": _date_ms(next(iter(get("date")), None)),
         "text": _fitting(mail.text) if has_body else None,
-        "attachments": [{"name": name, "type": kind} for name, kind in mail.attachments] if has_body else [],
+        "attachments": [file._asdict() for file in mail.files] if has_body else [],
         "types": sorted(kind for kind in mail.content_types if kind.startswith("message/")),
         "calendar_reply": "text/calendar" in mail.content_types and _REPLIES.search(raw) is not None,
         "report": report._asdict() if report else None,

@@ -12,19 +12,24 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from email.message import Message
+from itertools import islice
 from typing import Any, NamedTuple
 
-from afterhours.channels import untrusted
+from afterhours.channels import mail_files, untrusted
+from afterhours.channels.mail_files import File
 
 DEPTH = 12
 PARTS = 100
-ATTACHMENTS = 30
+BEGINNING = 512 * 1024
+LINES = 700_000  # a mail of 40 MB has them; what has more is no text, and the library needs a hundred bytes for each
+BOUNDARIES = 1_000  # beyond them the library takes minutes
 TEXT_KEPT = 16_000  # characters
 READ_OF_A_PART = 400_000
 HEADERS = 5  # read of one name
 HEADER, LONG_HEADER = 2_000, 16_000  # characters read of one
 LISTS = {"to", "cc", "references"}
 
+_BOUNDARY = re.compile(rb"[\r\n]--")
 _TAG = re.compile(r"(/?)([A-Za-z][A-Za-z0-9]{0,20})|[!?]")
 _SILENT = {"script", "style", "head", "title", "template"}
 _BREAKS = {"br", "p", "div", "tr", "li", "table", "ul", "ol", "blockquote", "h1", "h2", "h3", "h4", "hr"}
@@ -67,7 +72,7 @@ class Report(NamedTuple):
 class Mail(NamedTuple):
     message: Message
     text: str | None  # what was said now
-    attachments: tuple[tuple[str, str], ...]  # name and type
+    files: tuple[File, ...]
     content_types: frozenset[str]
     report: Report | None
 
@@ -84,18 +89,40 @@ def read(raw: bytes) -> Mail:
     """Of a mail that is cut short, what there is."""
     raw = raw.lstrip(b"\xef\xbb\xbf\r\n")
     try:
-        message: Message = email.message_from_bytes(raw, policy=_Bounded())
+        message = _message(raw)
         parts = list(_parts(message))
-        texts, attachments = _sorted(parts)
+        texts = _texts(parts)
+        text = _said_now(texts)
+        files = mail_files.listed(parts, texts.get("text/html", ""), text)
         report = _report(message, parts)
     except _TRIPS:
         # The library trips over some headers; their text is then unread, but that they came is not.
         head = raw.split(b"\r\n\r\n", 1)[0].split(b"\n\n", 1)[0]
         message = email.message_from_bytes(head, policy=email.policy.compat32)
-        return Mail(message, None, (("mail that cannot be read", "message/rfc822"),), frozenset(), None)
-    text = _said_now(texts)
+        unread = File(None, "mail that cannot be read", "message/rfc822", len(raw))
+        return Mail(message, None, (unread,), frozenset(), None)
     kinds = frozenset(part.get_content_type() for part in parts)
-    return Mail(message, text, tuple(attachments), kinds, report)
+    return Mail(message, text, tuple(files), kinds, report)
+
+
+def file(raw: bytes, number: int) -> bytes | None:
+    """The bytes of a file of the mail, by its number; None where there is none."""
+    try:
+        parts = list(_parts(_message(raw)))
+        return mail_files.content(parts[number]) if number < len(parts) else None
+    except _TRIPS:
+        return None
+
+
+def _message(raw: bytes) -> Message:
+    return email.message_from_bytes(_bounded(raw), policy=_Bounded())
+
+
+def _bounded(raw: bytes) -> bytes:
+    """The beginning of what would need more memory than there is."""
+    too_many = next(islice(_BOUNDARY.finditer(raw), BOUNDARIES, None), None)
+    kept = raw[: too_many.start()] if too_many else raw
+    return kept if kept.count(b"\n") + kept.count(b"\r") <= 2 * LINES else kept[:BEGINNING]
 
 
 _TRIPS = (RecursionError, ValueError, LookupError, TypeError, AttributeError)  # over odd headers
@@ -125,19 +152,13 @@ def _parts(message: Message) -> Iterator[Message]:
         yield part
 
 
-def _sorted(parts: list[Message]) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """The first text of each kind, and the rest as attachments."""
+def _texts(parts: list[Message]) -> dict[str, str]:
+    """The first text of each kind."""
     texts: dict[str, str] = {}
-    attachments: list[tuple[str, str]] = []
     for part in parts:
-        kind = part.get_content_type()
-        name = part.get_filename()
-        is_text = kind in ("text/plain", "text/html") and part.get_content_disposition() != "attachment" and not name
-        if is_text:
-            texts.setdefault(kind, _decoded(part))
-        elif len(attachments) < ATTACHMENTS and kind not in ("message/delivery-status", "text/rfc822-headers"):
-            attachments.append((untrusted.storable(str(name or kind))[:200], kind[:100]))
-    return texts, attachments
+        if mail_files.is_text(part) and part.get_content_type() not in texts:
+            texts[part.get_content_type()] = _decoded(part)
+    return texts
 
 
 def _decoded(part: Message) -> str:

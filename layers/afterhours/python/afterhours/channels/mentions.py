@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from afterhours.channels import untrusted
-from afterhours.channels.contract import MalformedPayload, Missing, NotFetched, Piece
+from afterhours.channels.contract import MalformedPayload, Piece
 from afterhours.models import Account, Attachment, Event, Kind, Outcome, Outgoing, Result, event_key
 
 ONE_ACCOUNT = True
@@ -84,7 +84,3 @@ def text_units(text: str) -> int:
 def send(account: Account, token: str, outgoing: Outgoing) -> Outcome:
     """A listening tool brings and takes nothing."""
     return Outcome(result=Result.REFUSED, reason="unsupported")
-
-
-def fetch(account: Account, token: str, attachment: Attachment) -> bytes | NotFetched:
-    return NotFetched(Missing.NO_FILE, "link")
