@@ -12,7 +12,7 @@ from access import Problem
 from afterhours import settings
 from afterhours.counts import count
 from afterhours.models import ThreadHead
-from afterhours.stores import aws, config
+from afterhours.stores import aws, config, mails
 from afterhours.stores.erasure import Erasing, Unfinished
 from afterhours.stores.threads import HeadMoved, Threads, Tombstone, thread_name
 from afterhours.timeline import ticket_number
@@ -65,7 +65,7 @@ def _erase(event: dict[str, Any], context: Context) -> Response:
     if not _is_named(pk, found, call.asked(EraseBody).confirm.strip()):
         raise NOT_CONFIRMED
     inboxes = [inbox.id for inbox in config.inboxes()]
-    erasing = Erasing(aws.client("dynamodb"), known.threads_table, known.config_table, inboxes)
+    erasing = Erasing(aws.client("dynamodb"), known.threads_table, known.config_table, inboxes, mails.delete)
     erasure = erasing.erase(
         pk, call.agent.id, call.now_ms, lambda: context.get_remaining_time_in_millis() > LAST_MS
     )  # fmt: skip

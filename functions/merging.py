@@ -194,6 +194,8 @@ def _status(event: Event, place: Place) -> None:
         sending.merge_receipt(pk, sk, rank, event.message_id)
         return
     code = str(event.error_codes[0]) if event.error_codes else "failed"
+    if event.mail_key:  # a bounce names the contact, too: whoever erases the text finds it
+        place.threads.update(pk, sk, "SET #bounce_key = :key", when="attribute_exists(#pk)", key=event.mail_key)
     inbox = sending.merge_failure_of_agents(pk, sk, code, settings.now_ms()) if "#O#" in sk else None
     if inbox or sending.merge_failure(pk, sk, code):
         logger.warning("delivery failed", extra={"thread_id": thread_name(pk), "event": sk, "code": code})

@@ -60,6 +60,7 @@ MAY = {
     "EraserFunction": {
         "table threads": "GetItem PutItem DeleteItem Query",
         "table config": "GetItem PutItem UpdateItem Query",
+        "bucket mails": "DeleteObject",
     },
     "InboxFunction": {},
     "MailFunction": {

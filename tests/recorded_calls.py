@@ -113,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_PUT = do_POST  # noqa: N815  names of the server's
+    do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815  names of the server's
 
     def _asked(self, functions: dict[str, str], body: bytes) -> Iterator[Call]:
         key = self.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]

@@ -89,7 +89,7 @@ def _made() -> Stack:
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(_only_over_tls(arn))})
     pool = cognito.create_user_pool(PoolName="agents", UsernameAttributes=["email"])["UserPool"]["Id"]
-    return Stack(dynamodb, boto3.client("ssm"), sqs, cognito, Resources(STACK, "config", url, pool, "threads"))
+    return Stack(dynamodb, boto3.client("ssm"), sqs, cognito, Resources(STACK, "config", url, pool, "threads", "mails"))
 
 
 def _only_over_tls(arn: str) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def test_what_is_missing_to_renew_is_named(with_x: Path, old: str, new: str, mes
 
 def test_a_push_leaves_a_renewed_pair_alone_and_takes_a_new_one(with_x: Path, aws: Backend) -> None:
     loaded, ssm = config.load(with_x), clients.client("ssm")
-    resources = Resources(STACK, f"{STACK}-config", "", "", "")
+    resources = Resources(STACK, f"{STACK}-config", "", "", "", "")
     stack = StackConfig(
         resources, cast(Any, SimpleNamespace(ssm=ssm, dynamodb=clients.client("dynamodb"))), dry_run=False
     )

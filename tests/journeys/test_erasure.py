@@ -9,10 +9,11 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import worker
-from afterhours.stores import config
+from afterhours.stores import config, mails
 from afterhours.stores.dynamo import from_item, to_item
 from afterhours.stores.erasure import BROUGHT_BACK_FOR, Erasing, Replayed, Unfinished
 from afterhours_local import erasing
@@ -20,10 +21,12 @@ from afterhours_local.config_commands import Target
 from afterhours_local.executors import FunctionError
 from afterhours_local.http_event import HttpRequest
 from afterhours_local.platforms import graph_webhooks
+from afterhours_local.platforms.email import FakeSes
 from afterhours_local.platforms.faults import Fault
 from afterhours_local.stack_config import Resources
-from counting import meanwhile, struck
-from world import IVO, MESSENGER, PETRA, AgentClient, Ulid, World
+from botocore.exceptions import EndpointConnectionError
+from counting import failing, meanwhile, struck
+from world import IVO, MESSENGER, OTHERS, PETRA, AgentClient, Ulid, World
 
 ZLATAN, NAME = "385919876543", "Zlatan Canaric"
 QUESTION = "canary-question: do you rent out helicopters to guests?"
@@ -373,6 +376,131 @@ def test_n10_an_erasure_that_dies_at_any_call_is_safe_and_the_next_one_completes
         restore(world, copy)
 
 
+# Mails, as they came
+
+US, MARA = OTHERS["email"], "mara@customer.example"
+
+
+def ses(world: World) -> FakeSes:
+    fake = world.sandbox.others["email"]
+    assert isinstance(fake, FakeSes)
+    return fake
+
+
+def kept(world: World) -> dict[str, bytes]:
+    """What lies in the bucket of the mails."""
+    s3, bucket = world.stack.clients.s3, world.stack.outputs["MailBucket"]
+    keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+    return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+
+
+def correspondence(world: World, ulid: Ulid) -> None:
+    """Two mails of Mara's, one with a file, two answers that bounce, and a mail of somebody else's."""
+    ses(world).bouncing.add(MARA)
+    mail = ses(world).letter(MARA, US, "canary: I want a person", name=NAME)
+    mail.add_attachment(b"canary", maintype="application", subtype="pdf", filename="canary.pdf")
+    ses(world).take_in(mail.as_bytes(), envelope=MARA, recipients=[US])
+    world.stack.drain()
+    thread = world.agent().pull()
+    assert thread
+    assert world.agent().reply(thread, "canary-answer", ulid())[0] == 202
+    world.stack.drain()
+    assert ses(world).deliver_pending() == 2
+    world.stack.drain()
+    world.stack.clock.advance(timedelta(seconds=1))
+    ses(world).say("email", US, MARA, "canary: and again", name=NAME)
+    ses(world).say("email", US, "ivan@customer.example", "Hello", name="Ivan")
+    world.stack.drain()
+    assert len(kept(world)) == 5
+
+
+def forget_mara(world: World, admin: AgentClient) -> tuple[int, Any]:
+    name = world.name(MARA, "email")
+    return admin.call("POST", f"/api/threads/{quote(name, safe='')}/erase", {"confirm": name})
+
+
+def test_n10_the_mails_of_an_erased_thread_leave_their_bucket_and_nobody_elses_do(
+    world: World, ulid: Ulid, admin: AgentClient
+) -> None:
+    correspondence(world, ulid)
+    assert forget_mara(world, admin)[0] == 200
+    [others] = kept(world).values()
+    assert b"ivan@customer.example" in others
+    assert traces(world) == []
+    assert forget_mara(world, admin)[0] == 200
+
+
+@pytest.mark.parametrize("way", ["before", "after", "lost"])
+def test_n10_an_erasure_of_mails_that_dies_at_any_call_is_safe_and_the_next_one_completes_it(
+    world: World, ulid: Ulid, admin: AgentClient, way: str
+) -> None:
+    correspondence(world, ulid)
+    copy, raw = world.items(), kept(world)
+    for number in itertools.count():
+        with struck({number: way}) as calls, contextlib.suppress(FunctionError):
+            forget_mara(world, admin)
+        assert mails_that_nothing_leads_to(world) == set()
+        assert forget_mara(world, admin)[0] == 200
+        assert (len(kept(world)), traces(world)) == (1, [])
+        if number >= calls.total():
+            return
+        restore(world, copy)
+        for key, body in raw.items():
+            ses(world).mailbox.put(key, body)
+
+
+def mails_that_nothing_leads_to(world: World) -> set[str]:
+    """Whoever repeats the erasure would not find them."""
+    led_to = {item[field] for item in world.items() for field in ("mail_key", "bounce_key") if field in item}
+    return kept(world).keys() - led_to
+
+
+def test_n10_where_the_bucket_is_out_of_reach_the_item_stays_that_leads_to_the_mail(
+    world: World, ulid: Ulid, admin: AgentClient
+) -> None:
+    correspondence(world, ulid)
+    with failing("s3.DeleteObject", lambda: EndpointConnectionError(endpoint_url="s3"), after=1):
+        status, problem = forget_mara(world, admin)
+    assert (status, problem["code"]) == (503, "unavailable")
+    assert mails_that_nothing_leads_to(world) == set()
+    assert forget_mara(world, admin)[0] == 200
+    assert len(kept(world)) == 1
+
+
+@pytest.mark.usefixtures("_epoch_forgotten")
+def test_n10_mails_that_a_broken_erasure_left_go_with_the_restored_items_that_lead_to_them(
+    world: World, ulid: Ulid, admin: AgentClient, target: Target
+) -> None:
+    correspondence(world, ulid)
+    copy, raw = world.items(), kept(world)
+    assert forget_mara(world, admin)[0] == 200
+    restore(world, copy)
+    for key, body in raw.items():
+        ses(world).mailbox.put(key, body)
+    assert made_fit(world, target) == [Replayed.ERASED]
+    assert (len(kept(world)), traces(world)) == (1, [])
+
+
+def test_a_mail_of_after_the_erasure_is_kept(world: World, ulid: Ulid, admin: AgentClient) -> None:
+    correspondence(world, ulid)
+    assert forget_mara(world, admin)[0] == 200
+    world.stack.clock.advance(timedelta(seconds=LATER_S))
+    ses(world).say("email", US, MARA, "Good morning")
+    world.stack.drain()
+    assert forget_mara_of_before(world) == (2, ["Good morning"])
+
+
+def forget_mara_of_before(world: World) -> tuple[int, list[str]]:
+    """An erasure that broke off and goes on after a new mail has come: what is left of mails and of events."""
+    part = Erasing(
+        world.stack.clients.dynamodb, world.threads.table, world.stack.environment["CONFIG_TABLE"], ["support"],
+        mails.delete,
+    )  # fmt: skip
+    [erasure] = part.log()
+    part._clear(erasure)
+    return len(kept(world)), [event["text"].rpartition("\n")[2] for event in world.events(world.pk(MARA, "email"))]
+
+
 # Who may
 
 
@@ -596,8 +724,9 @@ def test_n10_a_thread_of_hundreds_of_items_is_erased_whole_and_goes_on_where_tim
         world.threads.put({**event, "sk": f"E#{event['at'] - number:013d}#I#{number:026d}", "text": QUESTION})
     turns = iter([True] * 5)
     part = Erasing(
-        world.stack.clients.dynamodb, world.threads.table, world.stack.environment["CONFIG_TABLE"], ["support"]
-    )
+        world.stack.clients.dynamodb, world.threads.table, world.stack.environment["CONFIG_TABLE"], ["support"],
+        mails.delete,
+    )  # fmt: skip
     with pytest.raises(Unfinished):
         part.erase(world.pk(ZLATAN), "ana", world.now_ms, lambda: next(turns, False))
     assert 1 < len(of_thread(world)) < 302

@@ -168,7 +168,7 @@ def webhooks(world: World) -> None:
 
 
 def a_mail(world: World) -> None:
-    """A customer writes one with a file, which an agent opens."""
+    """A customer writes one with a file, which an agent opens, and then wants to be forgotten."""
     ses, picture, support = world.sandbox.others["email"], png(640, 480), "support@hotel-jadran.example"
     assert isinstance(ses, FakeSes)
     mail = ses.letter(MARA, support, "Hello")
@@ -181,6 +181,8 @@ def a_mail(world: World) -> None:
     path = f"/api/threads/{name}/attachments/{quote(event['sk'], safe='')}/0"
     answer = world.stack.answer(HttpRequest("GET", path, (("authorization", f"Bearer {ana.token}"),)))
     assert (answer.status, answer.body) == (200, picture)
+    assert ana.call("POST", f"/api/threads/{name}/erase", {"confirm": world.name(MARA, "email")})[0] == 200
+    assert world.stack.clients.s3.list_objects_v2(Bucket=world.stack.outputs["MailBucket"])["KeyCount"] == 0
 
 
 def large_and_strange_deliveries(world: World) -> None:

@@ -161,7 +161,7 @@ def test_no_role_has_a_wildcard_but_below_what_is_ours_and_made_later() -> None:
     assert wildcards == OPEN_ENDED
 
 
-def test_mails_are_read_where_they_come_in_and_where_a_file_is_asked_for() -> None:
+def test_mails_are_read_where_they_come_in_and_where_a_file_is_asked_for_and_deleted_by_the_eraser() -> None:
     touching = {
         (name, action)
         for name, statement in statements()
@@ -171,6 +171,7 @@ def test_mails_are_read_where_they_come_in_and_where_a_file_is_asked_for() -> No
     assert touching == {
         ("MailFunctionRole", "s3:GetObject"),
         ("AttachmentFunctionRole", "s3:GetObject"),
+        ("EraserFunctionRole", "s3:DeleteObject"),
     }
 
 

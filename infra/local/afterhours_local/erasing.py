@@ -77,6 +77,7 @@ def restored(target: Target, table: str, *, epoch_ms: int, now_ms: int) -> "dict
         table or resources.threads_table,
         resources.config_table,
         [inbox["sk"] for inbox in stored.inboxes()],
+        lambda key: target.clients.s3.delete_object(Bucket=resources.mail_bucket, Key=key),
     )
     return {erasure: erasing.replay(erasure, now_ms) for erasure in erasing.log()}
 

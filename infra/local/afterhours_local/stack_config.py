@@ -70,11 +70,12 @@ class Resources:
     human_queue_url: str  # the template's own, the model of every other inbox's
     user_pool_id: str
     threads_table: str
+    mail_bucket: str
 
     @classmethod
     def of(cls, stack: str, physical_ids: Mapping[str, str]) -> Self:
         """Out of the physical ids by logical id. Raises KeyError."""
-        names = ("ConfigTable", "HumanQueue", "UserPool", "ThreadsTable")
+        names = ("ConfigTable", "HumanQueue", "UserPool", "ThreadsTable", "MailBucket")
         return cls(stack, *(physical_ids[name] for name in names))
 
 

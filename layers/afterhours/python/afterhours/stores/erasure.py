@@ -4,14 +4,15 @@ config table   pk `ERASED` sk `<channel>#<account>#<tid>`: erased_at, by, inbox,
                pk `EPOCH` sk `CURRENT`: at, since when a restored table is in use
 threads table  the head becomes a tombstone {version, fence, inbox, erased_at, ttl}; a second id's as well
 
-First the log, then the tombstone in one conditional write, then the rest: whoever repeats an erasure that crashed
-completes it.
+First the log, then the tombstone in one conditional write, then the rest, a mail before the item that leads to it:
+whoever repeats an erasure that crashed completes it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from itertools import islice
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -59,12 +60,14 @@ def is_behind(line_ms: int, said_ms: int | None, now_ms: int) -> bool:
 
 @dataclass(frozen=True)
 class Erasing:
-    """`inboxes`: in whose lists of unmatched questions the contact's words may stand."""
+    """`inboxes`: in whose lists of unmatched questions the contact's words may stand. `delete_mail`: by its key, in the
+    bucket of the mails, also again."""
 
     dynamodb: Any
     threads: str
     config: str
     inboxes: Iterable[str]
+    delete_mail: Callable[[str], object]
 
     def erase(self, pk: str, by: str, now_ms: int, may_go_on: Callable[[], bool] = lambda: True) -> Erasure:
         """Erase what was said until now; again only completes it. Raises LookupError where there is no such thread,
@@ -141,28 +144,32 @@ class Erasing:
         """Delete what is older than the erasure; how many items."""
         cleared = 0
         old = self._old(erasure)
-        while keys := [key for _, key in zip(range(AT_ONCE), old, strict=False)]:
+        while found := list(islice(old, AT_ONCE)):
             if not may_go_on():
                 raise Unfinished
+            for mail in [mail for each in found for mail in each.mails]:
+                self.delete_mail(mail)
+            keys = [each.key for each in found]
             items = sum(key["pk"] == erasure.pk for key in keys)
             self._delete(keys, erasure.pk, items)
             cleared += items
         return cleared
 
-    def _old(self, erasure: Erasure) -> Iterator[Item]:
-        """The keys of what is to go; first the question in an editors' list, which only its event leads to."""
+    def _old(self, erasure: Erasure) -> Iterator["_Old"]:
+        """What is to go; first the question in an editors' list, which only its event leads to."""
         read = expression(
             values={"pk": erasure.pk, "head": HEAD},
             KeyConditionExpression="#pk = :pk AND #sk > :head",
-            ProjectionExpression="#sk, #type, #at, #resolved_at, #csat_at",
+            ProjectionExpression="#sk, #type, #at, #resolved_at, #csat_at, #mail_key, #bounce_key",
         )
         pages = self.dynamodb.get_paginator("query").paginate(TableName=self.threads, ConsistentRead=True, **read)
         for item in (from_item(item) for page in pages for item in page["Items"]):
             if max(item.get(time, 0) for time in ("at", "resolved_at", "csat_at")) > erasure.erased_at:
                 continue
             if item.get("type") == "inbound":
-                yield from (unmatched.key(inbox, item) for inbox in self.inboxes)
-            yield {"pk": erasure.pk, "sk": item["sk"]}
+                yield from (_Old(unmatched.key(inbox, item), ()) for inbox in self.inboxes)
+            mails = (item[field] for field in ("mail_key", "bounce_key") if field in item)
+            yield _Old({"pk": erasure.pk, "sk": item["sk"]}, tuple(mails))
 
     def _delete(self, keys: list[Item], pk: str, items: int) -> None:
         """All of them and their number in the log, or none."""
@@ -185,6 +192,13 @@ class Erasing:
     def _get(self, table: str, pk: str, sk: str) -> Item | None:
         answer = self.dynamodb.get_item(TableName=table, Key=to_item({"pk": pk, "sk": sk}), ConsistentRead=True)
         return from_item(answer["Item"]) if answer.get("Item") else None
+
+
+class _Old(NamedTuple):
+    """An item by its key, and the mails that it leads to."""
+
+    key: Item
+    mails: tuple[str, ...]
 
 
 def _log_key(pk: str) -> tuple[str, str]:

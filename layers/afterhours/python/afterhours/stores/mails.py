@@ -13,6 +13,11 @@ class Gone(Exception):
     """The mail is there no more: its days are over, or its thread was erased."""
 
 
+def delete(key: str) -> None:
+    """For good; also what is gone already."""
+    aws.client("s3").delete_object(Bucket=settings.load().mail_bucket, Key=key)
+
+
 def whole(key: str) -> bytes:
     """A mail. Raises Gone; botocore's error says that the bucket is out of reach."""
     try:
