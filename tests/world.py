@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from afterhours.playbook import Playbook
@@ -18,6 +19,7 @@ from afterhours_local.platforms.faults import Fault
 from afterhours_local.platforms.graph import Sent
 from afterhours_local.platforms.graph_webhooks import sign
 from afterhours_local.sandbox import Sandbox
+from afterhours_local.signin import UserPool
 from afterhours_local.stack import LocalStack
 from afterhours_local.stack_config import Resources, StackConfig
 from declared import undeclared
@@ -32,6 +34,13 @@ ANA, IVO = "ana@example.org", "ivo@example.org"
 PETRA = "385911111111"
 Ulid = Callable[[], str]  # makes the next key of a composed text
 AFTER_LEASES = 121  # seconds after which neither a send nor an agent holds anything
+
+
+@cache
+def access_token(pool: UserPool, email: str) -> str:
+    """Good for an hour: signing in takes as long as a message takes to be answered."""
+    pool.add_user(email, PASSWORD)
+    return pool.sign_in(email, PASSWORD).access_token
 
 
 @dataclass
@@ -209,9 +218,7 @@ class World:
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
     def agent(self, email: str = ANA) -> "AgentClient":
-        pool = self.stack.user_pool
-        pool.add_user(email, PASSWORD)
-        return AgentClient(self, pool.sign_in(email, PASSWORD).access_token)
+        return AgentClient(self, access_token(self.stack.user_pool, email))
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -11,7 +11,7 @@ import sends
 from afterhours import channels, settings
 from afterhours.stores import aws, config, secrets
 from afterhours.stores.dynamo import to_item
-from afterhours_local import resources, sandbox
+from afterhours_local import sandbox
 from afterhours_local.config_push import NOT_YET
 from afterhours_local.http_event import HttpAnswer, HttpRequest
 from afterhours_local.platforms.fake import Delivered
@@ -19,13 +19,15 @@ from afterhours_local.platforms.graph_webhooks import sign
 from afterhours_local.stack import LocalStack
 from world import OPEN, Ulid, World
 
+Items = dict[tuple[str, str], Any]
+
 
 class Pushed(NamedTuple):
     """The sandbox, the items and renewable tokens of its configuration as they were pushed, and what its platforms
     have posted to our webhooks since."""
 
     sandbox: sandbox.Sandbox
-    items: list[Any]
+    items: Items
     tokens: dict[str, str]
     posted: list[HttpRequest]
 
@@ -72,8 +74,7 @@ def played(started: LocalStack) -> Iterator[Pushed]:
 
     samples, environ = sandbox.SAMPLES / "afterhours.yaml", sandbox.sample_environment()
     with sandbox.playing(started, samples, environ, post=post, deliver=deliver) as playing:
-        items = started.clients.dynamodb.scan(TableName=started.environment["CONFIG_TABLE"])["Items"]
-        yield Pushed(playing, items, renewable_tokens(started), posted)
+        yield Pushed(playing, stored(started, "CONFIG_TABLE"), renewable_tokens(started), posted)
 
 
 def renewable_tokens(stack: LocalStack) -> dict[str, str]:
@@ -84,6 +85,39 @@ def renewable_tokens(stack: LocalStack) -> dict[str, str]:
         answer = stack.clients.ssm.get_parameters_by_path(Path=path, Recursive=True, WithDecryption=True)
         found |= {each["Name"]: each["Value"] for each in answer["Parameters"]}
     return found
+
+
+def empty(stack: LocalStack) -> None:
+    """Not stack.empty(): it also forgets the configuration and the clients, which take longer than most tests."""
+    write(stack, "THREADS_TABLE", {}, stored(stack, "THREADS_TABLE"))
+    for queue in stack.template.of_type("AWS::SQS::Queue"):
+        stack.clients.sqs.purge_queue(QueueUrl=stack.outputs[queue])
+    for bucket in stack.template.of_type("AWS::S3::Bucket"):
+        name = stack.outputs[bucket]
+        for found in stack.clients.s3.list_objects_v2(Bucket=name).get("Contents", []):
+            stack.clients.s3.delete_object(Bucket=name, Key=found["Key"])
+
+
+def stored(stack: LocalStack, table: str) -> Items:
+    """What a table holds, by key."""
+    pages = stack.clients.dynamodb.get_paginator("scan").paginate(TableName=stack.environment[table])
+    return {(item["pk"]["S"], item["sk"]["S"]): item for page in pages for item in page["Items"]}
+
+
+def put_back(stack: LocalStack, configured: Items) -> None:
+    """The configuration is as it was pushed; most tests leave it so."""
+    found = stored(stack, "CONFIG_TABLE")
+    changed = {key: item for key, item in configured.items() if found.get(key) != item}
+    write(stack, "CONFIG_TABLE", changed, found.keys() - configured.keys())
+
+
+def write(stack: LocalStack, table: str, puts: Items, deletes: Iterable[tuple[str, str]]) -> None:
+    keys = [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in deletes]
+    writes: Any = [{"PutRequest": {"Item": item}} for item in puts.values()]
+    writes += [{"DeleteRequest": {"Key": key}} for key in keys]
+    for first in range(0, len(writes), 25):
+        batch = {stack.environment[table]: writes[first : first + 25]}
+        stack.clients.dynamodb.batch_write_item(RequestItems=batch)
 
 
 def put_back_tokens(playing: sandbox.Sandbox, pushed: dict[str, str]) -> None:
@@ -102,12 +136,8 @@ def put_back_tokens(playing: sandbox.Sandbox, pushed: dict[str, str]) -> None:
 def world(started: LocalStack, played: Pushed) -> World:
     playing, configured, tokens, posted = played
     started.clock.set_to(OPEN)
-    # Not started.empty(): it also forgets the clients, which take longer to make than most journeys.
-    resources.empty(started.template, started.clients, started.made)
-    puts: Any = [{"PutRequest": {"Item": item}} for item in configured]
-    for first in range(0, len(puts), 25):
-        batch = puts[first : first + 25]
-        started.clients.dynamodb.batch_write_item(RequestItems={started.environment["CONFIG_TABLE"]: batch})
+    empty(started)
+    put_back(started, configured)
     put_back_tokens(playing, tokens)
     if any(client.meta.endpoint_url not in (started.engine.url, started.dynamodb_url) for client in aws.made()):
         aws.clear()  # those of a test on moto that this process ran before

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -33,9 +34,13 @@ def says(text: str) -> Behaviour:
 GROUNDED = says(json.dumps({"ids": ["pets"], "answer": ANSWER}))
 
 
+@cache
+def sample() -> Playbook:
+    return config.load_playbook(SAMPLES / "hotel.playbook.yaml")
+
+
 def hotel(**assist: Any) -> Playbook:
-    sample = config.load_playbook(SAMPLES / "hotel.playbook.yaml")
-    return Playbook.model_validate({**sample.model_dump(mode="json"), "assist": assist})
+    return Playbook.model_validate({**sample().model_dump(mode="json"), "assist": assist})
 
 
 def answering(**more: Any) -> Playbook:

@@ -93,11 +93,10 @@ def test_a_tag_of_before_is_found_on_the_day_of_the_next_handoff(seeded: World, 
     assert found(ana, tag="vip", until=TODAY) == ["Petra Novak"]
 
 
-@pytest.mark.parametrize("asked_for", ["Kovač", "kovac", "KOVAC", "Ковач", "milan kovac", "kovac milan", "kovac, m-i"])
-def test_a_name_is_found_by_its_words_whatever_their_case_marks_and_script(
-    seeded: World, ana: AgentClient, asked_for: str
-) -> None:
-    assert found(ana, name=asked_for) == ([] if asked_for.endswith("i") else ["Milan Kovač"])
+def test_a_name_is_found_by_its_words_whatever_their_case_marks_and_script(seeded: World, ana: AgentClient) -> None:
+    written = ("Kovač", "kovac", "KOVAC", "Ковач", "milan kovac", "kovac milan")
+    assert {each: found(ana, name=each) for each in written} == {each: ["Milan Kovač"] for each in written}
+    assert found(ana, name="kovac, m-i") == []
 
 
 def test_all_the_words_of_a_name_have_to_match_as_whole_words(seeded: World, ana: AgentClient) -> None:
@@ -277,7 +276,7 @@ def test_a_search_asks_for_the_same_however_many_threads_there_are(world: World,
     ],
 )
 def test_what_cannot_be_looked_for_is_refused_with_what_to_do(
-    seeded: World, ana: AgentClient, query: dict[str, str], says: str
+    ana: AgentClient, query: dict[str, str], says: str
 ) -> None:
     status, answer = asked(ana, **query)
     assert (status, answer["code"]) == (400, "bad_request")
