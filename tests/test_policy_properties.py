@@ -240,7 +240,7 @@ PROPERTIES: tuple[Callable[[Conversation, str, Disposition, ThreadHead | None], 
 )
 
 
-@pytest.mark.parametrize("conversations", [90, pytest.param(1_000, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("conversations", [15, pytest.param(1_000, marks=pytest.mark.proof)])
 def test_what_is_promised_of_automation_holds_in_long_conversations(
     conversations: int, capsys: pytest.CaptureFixture[str]
 ) -> None:

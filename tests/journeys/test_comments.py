@@ -16,6 +16,7 @@ from afterhours_local.platforms.faults import Fault
 from afterhours_local.platforms.graph import Sent
 from counting import struck
 from sends import RetryLater
+from slices import sliced, sweep
 from world import AFTER_LEASES, COMMENTS, IVO, MESSENGER, AgentClient, Ulid, World
 
 MARTA = "7415500923317748"
@@ -456,10 +457,9 @@ def check(world: World, channel: str, why: str) -> None:
     assert world.head(pk(world, channel))["status"] == "open", why
 
 
-@pytest.mark.parametrize(
-    "way", ["before", "after", *(pytest.param(each, marks=pytest.mark.proof) for each in ("lost", "twice"))]
-)
-def test_whatever_call_the_worker_dies_at_it_is_answered_once_at_most(world: World, way: str) -> None:
+@pytest.mark.parametrize("way", ["before", "after", "lost", "twice"])
+@sweep(every=11)
+def test_whatever_call_the_worker_dies_at_it_is_answered_once_at_most(world: World, way: str, every: int) -> None:
     channel, graph, at = "facebook_comments", world.sandbox.graph, 0
     while True:
         graph.forget()
@@ -474,12 +474,12 @@ def test_whatever_call_the_worker_dies_at_it_is_answered_once_at_most(world: Wor
         check(world, channel, f"{way} {at}")
         if at >= sum(calls.values()):
             break
-        at += 1
+        at += every
     assert at > 8
     assert public(world) == [NOTE]
 
 
-@pytest.mark.parametrize("fault", list(Fault))
+@pytest.mark.parametrize("fault", sliced(Fault, 4))
 def test_whatever_the_platform_does_it_is_answered_once_at_most(world: World, fault: Fault) -> None:
     if fault in (Fault.HANG, Fault.SLOW_LORIS):
         return  # the limits of a send are shown elsewhere

@@ -26,7 +26,8 @@ from afterhours_local.platforms.faults import Fault
 from afterhours_local.stack_config import Resources
 from botocore.exceptions import EndpointConnectionError
 from counting import failing, meanwhile, struck
-from world import IVO, MESSENGER, OTHERS, PETRA, AgentClient, Ulid, World
+from slices import sweep
+from world import IVO, MESSENGER, PETRA, AgentClient, Ulid, World
 
 ZLATAN, NAME = "385919876543", "Zlatan Canaric"
 QUESTION = "canary-question: do you rent out helicopters to guests?"
@@ -358,12 +359,13 @@ def test_n10_a_verb_that_began_before_the_erasure_leaves_nothing_after_it(
 
 
 @pytest.mark.parametrize("way", ["before", "after", "lost", "twice"])
+@sweep(every=7)
 def test_n10_an_erasure_that_dies_at_any_call_is_safe_and_the_next_one_completes_it(
-    world: World, ulid: Ulid, admin: AgentClient, way: str
+    world: World, ulid: Ulid, admin: AgentClient, way: str, every: int
 ) -> None:
     old = life(world, ulid)[0]
     copy = world.items()
-    for number in itertools.count():
+    for number in itertools.count(step=every):
         with struck({number: way}) as calls, contextlib.suppress(FunctionError):
             erase(world, admin)
         redeliver(world, [old])

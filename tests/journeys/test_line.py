@@ -5,6 +5,7 @@ from afterhours.channels import line_source
 from afterhours_local.http_event import HttpRequest
 from afterhours_local.platforms.line import FakeLine, Trouble
 from afterhours_local.platforms.spoilt import Spoilt
+from slices import sliced
 from world import Ulid, World
 
 ACCOUNT = "jadran-line"
@@ -93,7 +94,7 @@ STATES = {
 }
 
 
-@pytest.mark.parametrize("fault", STATES)
+@pytest.mark.parametrize("fault", sliced(STATES, 3))
 def test_an_automatic_reply_ends_as_declared_and_is_never_sent_twice(
     world: World, line: FakeLine, fault: Trouble | Spoilt
 ) -> None:

@@ -1,5 +1,6 @@
 """Warned before, overdue after, escalated later: each once, in business time, and the right threads move ahead."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -55,9 +56,16 @@ def after(minutes: float) -> datetime:
 # When
 
 
-def test_the_61st_business_minute_raises_the_breach_of_a_60_minute_level(world: World) -> None:
+@pytest.mark.parametrize(
+    "minutes",
+    [
+        pytest.param((0, 1, 44, 45, 46, 60, 61, 62), id="around"),
+        pytest.param(range(64), id="each", marks=pytest.mark.proof),
+    ],
+)
+def test_the_61st_business_minute_raises_the_breach_of_a_60_minute_level(world: World, minutes: Sequence[int]) -> None:
     wants_a_person(world)
-    alarms = {minute: tick(world, after(minute)) for minute in range(64)}
+    alarms = {minute: tick(world, after(minute)) for minute in minutes}
     assert {minute for minute, number in alarms.items() if number} == {45, 61}
     assert raised(world) == ["sla_warned", "sla_breached"]
     assert world.head()["sla_stage"] == 2

@@ -5,6 +5,7 @@ from afterhours.channels.telegram import IN_BUSINESS
 from afterhours_local.http_event import HttpRequest
 from afterhours_local.platforms.spoilt import Spoilt
 from afterhours_local.platforms.telegram import FakeTelegram, Trouble
+from slices import sliced
 from world import AFTER_LEASES, Ulid, World
 
 BOT, MARIJA, GROUP = "jadran-bot", "5171248001", -4001
@@ -206,7 +207,7 @@ STATES = {
 }
 
 
-@pytest.mark.parametrize("fault", STATES)
+@pytest.mark.parametrize("fault", sliced(STATES, 3))
 def test_an_automatic_reply_ends_as_declared_and_is_never_sent_twice(
     world: World, telegram: FakeTelegram, fault: Trouble | Spoilt
 ) -> None:

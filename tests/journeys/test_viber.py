@@ -10,6 +10,7 @@ from afterhours_local.http_event import HttpRequest
 from afterhours_local.platforms.spoilt import Spoilt
 from afterhours_local.platforms.viber import EVENTS, FakeViber, Trouble
 from counting import answered, meanwhile
+from slices import sliced
 from world import Ulid, World
 
 BOT, PETRA = "jadran-viber", "wB0Xh3tCyFqIuUq8m1pNnA=="
@@ -225,7 +226,7 @@ STATES = {
 }
 
 
-@pytest.mark.parametrize("fault", [*Trouble, *Spoilt])
+@pytest.mark.parametrize("fault", sliced([*Trouble, *Spoilt], 3))
 def test_an_automatic_reply_ends_as_declared_and_is_never_sent_twice(
     world: World, viber: FakeViber, fault: Trouble | Spoilt
 ) -> None:
