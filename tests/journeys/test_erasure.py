@@ -380,7 +380,7 @@ def test_n10_an_erasure_that_dies_at_any_call_is_safe_and_the_next_one_completes
 
 # Mails, as they came
 
-US, MARA = OTHERS["email"], "mara@customer.example"
+US, MARA = "support@hotel-jadran.example", "mara@customer.example"
 
 
 def ses(world: World) -> FakeSes:
