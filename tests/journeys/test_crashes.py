@@ -24,6 +24,7 @@ WAYS = ("before", "after", "lost", "twice")
 PLATFORM = (Fault.RESET_BEFORE_READING, Fault.RESET_AFTER_READING, Fault.ERROR_THOUGH_SENT, Fault.PAIR_131056)
 DOUBLE_FAULTS = 150  # of each scenario, drawn; a few minutes
 REPLY = "We are here."
+LONG = " ".join(f"{number}." for number in range(1000, 1900))  # 4,499 characters: two messages
 SETTLED = {"sent", "refused", "unknown", "dropped"}
 
 
@@ -54,6 +55,10 @@ class Story:
 
     def answer(self) -> None:
         self.ana.reply(self.thread, REPLY, self.key)
+
+    def answer_at_length(self) -> None:
+        self.ana.reply(self.thread, LONG, self.key)
+        self.drain()
 
     def pull(self) -> None:
         self.ana.call("POST", "/api/inboxes/support/pull", {})
@@ -112,6 +117,9 @@ SCENARIOS = {
     "reply and handoff": Scenario(lambda story: story.write("I want a person"), Story.drain, events=1, texts=1),
     "agent's reply": Scenario(answering, Story.drain, events=2, texts=2),
     "agent composes": Scenario(Story.pulled, Story.answer, events=2, texts=2, again=Story.answer),
+    "agent's long reply": Scenario(
+        Story.pulled, Story.answer_at_length, events=3, texts=3, again=Story.answer_at_length
+    ),
     "agent pulls": Scenario(lambda story: story.wrote("Hello"), Story.pull, events=1, texts=1),
     "agent releases": Scenario(Story.pulled, lambda story: story.ana.do("release", story.thread), events=1, texts=1),
     "agent resolves": Scenario(Story.pulled, lambda story: story.ana.resolve(story.thread), events=1, texts=1),
