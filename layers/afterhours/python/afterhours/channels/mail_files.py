@@ -12,7 +12,6 @@ LONGEST_NAME = 150
 LOGO = 32 * 1024  # bytes; pictures of signatures are smaller, pasted screenshots larger
 UNKNOWN = "application/octet-stream"
 
-_AS_WRITTEN = email.policy.EmailPolicy(refold_source="none", verify_generated_headers=False)
 _ENDING = 20  # characters that a cut name keeps, for they say what it is
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
 # What programs say to programs: a bounce's report, and who signed.
@@ -20,6 +19,13 @@ _NO_FILES = {
     *("message/delivery-status", "text/rfc822-headers"),
     *("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"),
 }
+
+
+class _AsWritten(email.policy.EmailPolicy):
+    """No header is folded anew or looked at, be it as odd as it likes."""
+
+    refold_source = "none"
+    verify_generated_headers = False  # which early releases of 3.11 do not know as an argument
 
 
 class File(NamedTuple):
@@ -56,7 +62,7 @@ def content(part: Message) -> bytes:
     """As it was before it was encoded; of a mail within the mail all that is written there."""
     inside = part.get_payload()
     if isinstance(inside, list):
-        return b"".join(each.as_bytes(policy=_AS_WRITTEN) for each in inside if isinstance(each, Message))
+        return b"".join(each.as_bytes(policy=_AsWritten()) for each in inside if isinstance(each, Message))
     decoded = part.get_payload(decode=True)
     return decoded if isinstance(decoded, bytes) else b""
 
