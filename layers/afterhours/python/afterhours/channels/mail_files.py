@@ -12,6 +12,7 @@ LONGEST_NAME = 150
 LOGO = 32 * 1024  # bytes; pictures of signatures are smaller, pasted screenshots larger
 UNKNOWN = "application/octet-stream"
 
+_AS_WRITTEN = email.policy.EmailPolicy(refold_source="none")  # folding long headers anew takes minutes
 _ENDING = 20  # characters that a cut name keeps, for they say what it is
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
 # What programs say to programs: a bounce's report, and who signed.
@@ -19,13 +20,6 @@ _NO_FILES = {
     *("message/delivery-status", "text/rfc822-headers"),
     *("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"),
 }
-
-
-class _AsWritten(email.policy.EmailPolicy):
-    """No header is folded anew or looked at, be it as odd as it likes."""
-
-    refold_source = "none"
-    verify_generated_headers = False  # which early releases of 3.11 do not know as an argument
 
 
 class File(NamedTuple):
@@ -62,9 +56,16 @@ def content(part: Message) -> bytes:
     """As it was before it was encoded; of a mail within the mail all that is written there."""
     inside = part.get_payload()
     if isinstance(inside, list):
-        return b"".join(each.as_bytes(policy=_AsWritten()) for each in inside if isinstance(each, Message))
+        return b"".join(_as_written(each) for each in inside if isinstance(each, Message))
     decoded = part.get_payload(decode=True)
     return decoded if isinstance(decoded, bytes) else b""
+
+
+def _as_written(mail: Message) -> bytes:
+    try:
+        return mail.as_bytes(policy=_AS_WRITTEN)
+    except UnicodeEncodeError:  # over a boundary of strange letters
+        return mail.as_string(policy=_AS_WRITTEN).encode("utf-8", "replace")
 
 
 def _is_shown_within(part: Message, markup: str) -> bool:
