@@ -5,6 +5,7 @@ import os
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,11 @@ faq:
     examples: ["How do I return something?"]
     answer: {en: "Bring it along.", hr: "Donesite ga."}
 """
+
+
+@cache
+def loaded(sample: Path) -> Playbook:
+    return config.load_playbook(sample)
 
 
 @pytest.fixture
@@ -310,7 +316,7 @@ def test_a_sample_is_right_without_a_hint(sample: Path) -> None:
 
 @pytest.mark.parametrize("sample", SAMPLE_FILES, ids=lambda path: path.name)
 def test_every_example_of_a_sample_finds_its_own_entry(sample: Path) -> None:
-    entries = config.load_playbook(sample).faq
+    entries = loaded(sample).faq
     matcher = faq.compile(entries)
     for entry in entries:
         for example in entry.examples:
@@ -342,7 +348,7 @@ def test_a_sample_rehearses(sample: Path) -> None:
     ],
 )  # fmt: skip
 def test_the_situations_meet_each_sample_open_and_closed(sample: str, open_in: set[str]) -> None:
-    playbook = config.load_playbook(SAMPLES / f"{sample}.playbook.yaml")
+    playbook = loaded(SAMPLES / f"{sample}.playbook.yaml")
     weekly = [each for each in rehearsal.situations(playbook, NOW) if each[0] != "the clock changes"][:6]
     assert {name for name, at in weekly if hours.is_open(playbook.hours, at)} == open_in
 

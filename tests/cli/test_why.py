@@ -48,7 +48,7 @@ def state(tmp_path: Path) -> Path:
     return tmp_path / "head.json"
 
 
-@pytest.mark.parametrize(("text", "at"), sliced(product(TEXTS, TIMES), 3))
+@pytest.mark.parametrize(("text", "at"), sliced(product(TEXTS, TIMES), 5))
 def test_it_says_what_the_policy_says(text: str, at: str) -> None:
     told = explained("--name", "Marija", text=text, at=at)
     now = datetime.fromisoformat(told["at"]).astimezone(UTC)
@@ -142,7 +142,7 @@ def test_a_question_that_cannot_be_is_refused(options: dict[str, str], words: st
     assert words in result.stderr
 
 
-@pytest.mark.parametrize(("name", "channel"), sliced(product(NAMES, CHANNELS), 3))
+@pytest.mark.parametrize(("name", "channel"), sliced(product(NAMES, CHANNELS), 5))
 def test_strange_names_and_texts_give_harmless_text(name: str, channel: str) -> None:
     told = explained("--name", name, text=f"{name} hello", channel=channel)
     assert "__class__" not in (told["reply"] or "")

@@ -458,7 +458,7 @@ def check(world: World, channel: str, why: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["before", "after", "lost", "twice"])
-@sweep(every=11)
+@sweep(every=13)
 def test_whatever_call_the_worker_dies_at_it_is_answered_once_at_most(world: World, way: str, every: int) -> None:
     channel, graph, at = "facebook_comments", world.sandbox.graph, 0
     while True:

@@ -359,7 +359,7 @@ def test_n10_a_verb_that_began_before_the_erasure_leaves_nothing_after_it(
 
 
 @pytest.mark.parametrize("way", ["before", "after", "lost", "twice"])
-@sweep(every=7)
+@sweep(every=13)
 def test_n10_an_erasure_that_dies_at_any_call_is_safe_and_the_next_one_completes_it(
     world: World, ulid: Ulid, admin: AgentClient, way: str, every: int
 ) -> None:
