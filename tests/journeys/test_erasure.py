@@ -210,6 +210,7 @@ def test_n10_a_new_message_by_the_other_id_alone_finds_no_memory_either_and_then
     life(world, ulid)
     erased(world, admin)
     world.say("Good morning", contact="HR.1234567890", name="Somebody New")
+    world.stack.clock.advance(timedelta(seconds=LATER_S))  # in one second the order of the two is chance
     both = world.written("It is me", contact=ZLATAN)
     both["entry"][0]["changes"][0]["value"]["messages"][0]["from_user_id"] = "HR.1234567890"
     redeliver(world, [both])
