@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import boto3
 import mail
 import pytest
 from afterhours import settings
+from afterhours.stores import aws as clients
 from backend import Backend
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,7 +24,7 @@ def mails(aws: Backend, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("MAIL_TOPIC", TOPIC)
     monkeypatch.setenv("MAIL_BUCKET", BUCKET)
     settings.load.cache_clear()
-    s3 = boto3.client("s3")
+    s3 = clients.client("s3")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=(ROOT / "events/email/question.eml").read_bytes())
     return s3

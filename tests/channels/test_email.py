@@ -198,6 +198,11 @@ def test_a_mail_of_ours_is_known_by_the_id_that_ses_gave_it() -> None:
     assert json.loads(event.handle or "")["ids"][-1] == "<m1@customer.example>"
 
 
+def parts(number: int) -> bytes:
+    head = b'From: a@b.example\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
+    return head + b"--b\r\nContent-Type: image/png\r\n\r\nx\r\n" * number
+
+
 STRANGE = {
     "nothing": b"",
     "zeros": b"\x00" * 5_000,
@@ -209,8 +214,7 @@ STRANGE = {
     "no end of nesting": b"From: a@b.example\r\n"
     + b"".join(b'Content-Type: multipart/mixed; boundary="b%d"\r\n\r\n--b%d\r\n' % (n, n) for n in range(400))
     + b"\r\npool",
-    "ten thousand parts": b'From: a@b.example\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
-    + b"--b\r\nContent-Type: image/png\r\n\r\nx\r\n" * 10_000,
+    "a thousand parts": parts(1_000),
     "cut in the middle": letter("pool " * 2_000).as_bytes()[:3_000],
     "a megabyte of headers": b"".join(b"X-%d: %s\r\n" % (n, b"y" * 900) for n in range(1_000)) + b"\r\npool",
     "html that never ends": b"From: a@b.example\r\nContent-Type: text/html\r\n\r\n" + b"<div " * 20_000,
@@ -221,7 +225,13 @@ STRANGE = {
 }
 
 
-@pytest.mark.parametrize("raw", STRANGE.values(), ids=STRANGE.keys())
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(pytest.param(raw, id=name) for name, raw in STRANGE.items()),
+        pytest.param(parts(10_000), id="ten thousand parts", marks=pytest.mark.proof),
+    ],
+)
 def test_the_strangest_mail_is_an_event_that_fits_a_queue(raw: bytes) -> None:
     event = read(raw)
     assert event.kind is Kind.MESSAGE

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +78,14 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         yield _made()
 
 
+@cache
+def client(service: Any) -> Any:
+    """Made once: it takes longer than a test, and works for every moto."""
+    return boto3.client(service)
+
+
 def _made() -> Stack:
-    dynamodb, sqs, cognito = boto3.client("dynamodb"), boto3.client("sqs"), boto3.client("cognito-idp")
+    dynamodb, sqs, cognito = client("dynamodb"), client("sqs"), client("cognito-idp")
     dynamodb.create_table(
         TableName="config",
         BillingMode="PAY_PER_REQUEST",
@@ -89,7 +96,7 @@ def _made() -> Stack:
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(_only_over_tls(arn))})
     pool = cognito.create_user_pool(PoolName="agents", UsernameAttributes=["email"])["UserPool"]["Id"]
-    return Stack(dynamodb, boto3.client("ssm"), sqs, cognito, Resources(STACK, "config", url, pool, "threads", "mails"))
+    return Stack(dynamodb, client("ssm"), sqs, cognito, Resources(STACK, "config", url, pool, "threads", "mails"))
 
 
 def _only_over_tls(arn: str) -> dict[str, Any]:
