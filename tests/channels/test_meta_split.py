@@ -299,6 +299,15 @@ deliveries = st.fixed_dictionaries(
 )
 
 
+def test_the_errors_of_a_call_go_with_the_call_alone() -> None:
+    value = {"metadata": {}, "messages": [{"id": "m1"}], "calls": [{"id": "c1"}], "errors": [{"code": 1}]}
+    entry = {"id": "1", "changes": [{"field": "calls", "value": value}]}
+    pieces = split({"object": "whatsapp_business_account", "entry": [entry]})
+    told = [piece["entry"][0]["changes"][0]["value"] for piece in pieces]
+    assert [sorted(each.keys() - {"metadata"}) for each in told] == [["messages"], ["calls", "errors"]]
+    assert [split(piece) for piece in pieces] == [[piece] for piece in pieces]
+
+
 @settings(max_examples=150, deadline=None)
 @given(deliveries)
 def test_a_piece_splits_into_itself(delivery: Any) -> None:

@@ -100,16 +100,17 @@ def _whatsapp_changes(change: Any) -> Iterator[Any]:
         return
     head = _scalars(value, "messaging_product")
     head["metadata"] = _scalars(untrusted.mapping(value.get("metadata")), "display_phone_number", "phone_number_id")
-    if "errors" in arrays and len(_each(value.get("calls"))) == 1:  # they are the call's
+    of_the_call = {}
+    if "errors" in arrays and len(_each(value.get("calls"))) == 1:
         arrays.remove("errors")
-        head["errors"] = value["errors"]
+        of_the_call = {"errors": value["errors"]}
     contacts = [_contact(contact) for contact in untrusted.items(value.get("contacts")) if isinstance(contact, dict)]
     by_id = {one: contact for contact in contacts for one in _ids(contact, "wa_id", "user_id")}
     for key in arrays:
         for item in _each(value[key]):
             named = _ids(untrusted.mapping(item), *_WHATSAPP_CONTACT_KEYS)
             about = next((by_id[one] for one in named if one in by_id), contacts[0] if len(contacts) == 1 else None)
-            carried = {"contacts": [about]} if about else {}
+            carried = {**({"contacts": [about]} if about else {}), **(of_the_call if key == "calls" else {})}
             event = [item] if isinstance(value[key], list) else item
             yield {**_scalars(change, "field"), "value": {**head, **carried, key: event}}
 
