@@ -67,11 +67,13 @@ def too_long(playbook: Playbook, used_on: Collection[str]) -> Iterator[Mistake]:
     # A channel without a limit cannot send yet.
     sending = {name: channel for name in sorted(used_on) if hasattr(channel := channels.channel(name), "TEXT_LIMIT")}
     sending = {name: channel for name, channel in sending.items() if not _is_silent(playbook, name, channel)}
+    counts = {channel.TEXT_UNIT: channel.text_units for channel in sending.values()}  # many channels count alike
     for text in all_texts(playbook):
         over = []
+        lengths = {unit: longest(playbook, text, count) for unit, count in counts.items()}
         for name, channel in sending.items():
             if text.kind is None or _goes_out(playbook, text.kind, name):
-                units = longest(playbook, text, channel.text_units)
+                units = lengths[channel.TEXT_UNIT]
                 if units > channel.TEXT_LIMIT:
                     over.append(f"{name} ({units:,} of {channel.TEXT_LIMIT:,})")
         if over:
