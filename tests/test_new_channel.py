@@ -64,6 +64,7 @@ def passed(tree: Path) -> set[str]:
     return {line.partition("::")[2] for line in run.stdout.splitlines() if line.startswith("PASSED ")}
 
 
+@pytest.mark.proof  # it runs other tests
 def test_a_channel_of_one_line_passes_the_contract_and_answers_a_customer(tree: Path) -> None:
     insert(tree / REGISTRY, "\nCHANNELS = {\n", LINE)
     assert passed(tree) >= {

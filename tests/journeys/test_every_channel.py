@@ -11,11 +11,10 @@ from afterhours import channels
 from afterhours.channels.contract import Channel
 from afterhours.models import Outcome, Outgoing, Result
 from afterhours.stores import config, secrets
-from afterhours_local.config_entries import SOURCE_OF, AccountEntry
+from afterhours_local.config_entries import AccountEntry
 from afterhours_local.http_event import HttpRequest
 from afterhours_local.platforms.email import FakeSes
 from afterhours_local.platforms.graph import Sent as GraphSent
-from afterhours_local.sandbox import GRAPH_CHANNELS
 from channels.facts import CHANNELS as FACTS
 from channels.facts import of_units
 from world import AFTER_LEASES, COMMENTS, PETRA, AgentClient, Ulid, World
@@ -57,8 +56,8 @@ class Customer:
     @property
     def platform(self) -> Any:
         """The fake; none where nothing of ours leaves the stack by HTTP."""
-        graph = self.name in GRAPH_CHANNELS
-        return self.world.sandbox.graph if graph else self.world.sandbox.others.get(SOURCE_OF[self.name])
+        source = channels.SOURCE_OF[self.name]
+        return self.world.sandbox.graph if source == "meta" else self.world.sandbox.others.get(source)
 
     def say(self, text: str, **how: Any) -> None:
         if self.name == "webchat":

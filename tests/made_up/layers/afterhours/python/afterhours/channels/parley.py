@@ -5,7 +5,7 @@ from datetime import timedelta
 from afterhours.channels import graph, untrusted
 from afterhours.channels.contract import MalformedPayload, Piece
 from afterhours.channels.http import LIMITS, Limits
-from afterhours.channels.sending import posted
+from afterhours.channels.sending import posted, throttled
 from afterhours.models import Account, Event, Kind, Outcome, Outgoing, Result, event_key
 
 ONE_ACCOUNT = True
@@ -50,7 +50,7 @@ def send(account: Account, token: str, outgoing: Outgoing, *, limits: Limits = L
         return answer
     code = str(answer.status)
     if answer.status == 429:
-        return Outcome(result=Result.NOT_SENT, reason="rate_limited", code=code, retry_after_s=60)
+        return throttled(answer, 60)
     if 400 <= answer.status < 500:
         reason = "token_invalid" if answer.status == 401 else "bad_request"
         return Outcome(result=Result.REFUSED, reason=reason, code=code, account_problem=answer.status == 401)
