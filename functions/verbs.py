@@ -310,6 +310,8 @@ def _held(call: Call, key: str) -> tuple[str, ThreadHead, dict[str, Any]]:
     pk, head = call.thread()
     access.must_lead(call.agent, head.inbox)
     item = call.threads.get(pk, outbound_key(key))
+    if item and "part_of" in item:  # a text is judged whole, whichever part is named
+        item = call.threads.get(pk, item["part_of"])
     if item is None or item.get("via") != "agent":
         raise Problem(HTTPStatus.NOT_FOUND, "unknown_reply", "There is no reply of that key in this thread.")
     if item["owner"] == call.agent.id:

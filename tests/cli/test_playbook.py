@@ -384,7 +384,13 @@ def local(engine: Ministack, tmp_path: Path) -> Clients:
     )
     inbox = {"pk": "INBOX", "sk": "support", "id": "support", "playbook": "shop", "queue_url": "http://queue"}
     clients.dynamodb.put_item(TableName=table, Item={name: {"S": value} for name, value in inbox.items()})
-    ids = {"ConfigTable": table, "HumanQueue": "http://queue", "UserPool": "pool", "ThreadsTable": table, "MailBucket": "mails"}
+    ids = {
+        "ConfigTable": table,
+        "HumanQueue": "http://queue",
+        "UserPool": "pool",
+        "ThreadsTable": table,
+        "MailBucket": "mails",
+    }
     started = session.Session("http://here", "", "", os.getpid(), "local", engine.url, None, ids)
     session.write(started)
     return clients

@@ -97,8 +97,11 @@ def test_a_later_part_that_fails_is_news_though_the_first_arrived(
     assert ana.show(thread)["thread"]["status"] == "open"
 
 
+@pytest.mark.parametrize("named", [0, 1])
 @pytest.mark.parametrize("verb", ["approve", "reject"])
-def test_a_lead_decides_on_all_parts_at_once(world: World, ana: AgentClient, ulid: Ulid, verb: str) -> None:
+def test_a_lead_decides_on_all_parts_at_once_whichever_is_named(
+    world: World, ana: AgentClient, ulid: Ulid, verb: str, named: int
+) -> None:
     playing(world, four_eyes="always")
     ivo = world.agent(IVO)
     world.say("I want a person", channel="instagram", contact=GUEST)
@@ -108,7 +111,8 @@ def test_a_lead_decides_on_all_parts_at_once(world: World, ana: AgentClient, uli
     assert ivo.reply(thread, LONG, key)[1]["state"] == "held"
     held = ana.call("GET", "/api/inboxes/support/threads?view=held")[1]["threads"]
     assert [each["id"] for each in held] == [thread["id"]]
-    body = {"key": key, **({"reason": "We do not."} if verb == "reject" else {})}
+    part = composed(world)[named]["sk"].rpartition("#")[2]
+    body = {"key": part, **({"reason": "We do not."} if verb == "reject" else {})}
     assert ana.call("POST", f"/api/threads/{thread['id']}/{verb}", body)[0] == 202
     world.wait(400)
     assert len(world.sent) - before == (2 if verb == "approve" else 0)

@@ -179,6 +179,7 @@ def _items(common: Item, before: str | None, parts: Mapping[str, str]) -> list[I
             "via": "agent",
             "after": keys[number - 1] if number else before,
             "later": keys[number + 1 :] or None,
+            "part_of": keys[0] if number else None,
             "reply_text": text,
             "check_ms": FIRST_CHECK_MS,
             "ttl": expiry(at),
