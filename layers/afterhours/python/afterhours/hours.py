@@ -16,8 +16,9 @@ from afterhours.schedule import WEEK, Calendar, Hours, HoursException, span
 Period = tuple[datetime, datetime]  # opening, closing
 
 HORIZON = timedelta(days=366)
-_NEAR = timedelta(days=8)
 _MONTH = timedelta(days=31)
+_SOON = timedelta(days=2)
+_SPANS = (_SOON, timedelta(days=8), HORIZON)  # a day costs: most answers lie near
 _MOMENT = timedelta(microseconds=1)
 
 
@@ -31,7 +32,7 @@ def is_open(calendar: Calendar, at: datetime) -> bool:
 
 def next_opening(calendar: Calendar, at: datetime) -> datetime | None:
     """The next change from closed to open after `at`; None where there is none within 366 days."""
-    for horizon in (_NEAR, HORIZON):
+    for horizon in _SPANS:
         for opens, _ in open_periods(calendar, at, at + horizon):
             if opens > at:
                 return opens
@@ -40,7 +41,7 @@ def next_opening(calendar: Calendar, at: datetime) -> datetime | None:
 
 def next_closing(calendar: Calendar, at: datetime) -> datetime | None:
     """The next change from open to closed after `at`; None where there is none within 366 days."""
-    for horizon in (_NEAR, HORIZON):
+    for horizon in _SPANS:
         for _, closes in open_periods(calendar, at, at + horizon):
             if closes < at + horizon:
                 return closes
@@ -51,7 +52,7 @@ def closed_period(calendar: Calendar, at: datetime) -> str | None:
     """A name for the closed period around `at`, the same for all its moments; None while open."""
     if is_open(calendar, at):
         return None
-    for horizon in (_NEAR, HORIZON):
+    for horizon in _SPANS:
         if before := open_periods(calendar, at - horizon, at):
             return before[-1][1].isoformat()
     opens = next_opening(calendar, at)
@@ -64,15 +65,15 @@ def add_business_time(calendar: Calendar, at: datetime, minutes: float) -> datet
     if minutes < 0:
         raise ValueError("business time is only added")
     left = timedelta(minutes=minutes)
-    start, give_up = at, at + HORIZON
+    start, step, give_up = at, _SOON, at + HORIZON
     while start < give_up:
-        end = min(start + _MONTH, give_up)
+        end = min(start + step, give_up)
         for opens, closes in open_periods(calendar, start, end):
             if opens + left <= closes:
                 return opens + left
             left -= closes - opens
             give_up = closes + HORIZON
-        start = end
+        start, step = end, _MONTH
     raise NeverOpens
 
 
