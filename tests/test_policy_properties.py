@@ -240,13 +240,17 @@ PROPERTIES: tuple[Callable[[Conversation, str, Disposition, ThreadHead | None], 
 )
 
 
-@pytest.mark.parametrize("conversations", [15, pytest.param(1_000, marks=pytest.mark.proof)])
+@pytest.mark.parametrize(
+    "conversations",
+    [range(15), *(pytest.param(range(first, first + 100), marks=pytest.mark.proof) for first in range(0, 400, 100))],
+    ids=lambda each: f"{each[0]}-{each[-1]}",
+)
 def test_what_is_promised_of_automation_holds_in_long_conversations(
-    conversations: int, capsys: pytest.CaptureFixture[str]
+    conversations: range, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said: Counter[str] = Counter()
     heard = 0
-    for number in range(conversations):
+    for number in conversations:
         talk = Conversation(number)
         for _ in range(60):
             talk.go_on()

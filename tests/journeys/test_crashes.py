@@ -7,6 +7,7 @@ The default run does a slice of that: calls all along the way, each way that the
 
 import contextlib
 import itertools
+import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from world import AFTER_LEASES, WHATSAPP, AgentClient, Ulid, World
 
 WAYS = ("before", "after", "lost", "twice")
 PLATFORM = (Fault.RESET_BEFORE_READING, Fault.RESET_AFTER_READING, Fault.ERROR_THOUGH_SENT, Fault.PAIR_131056)
-DOUBLE_FAULTS = 150  # of each scenario, drawn; a few minutes
+DOUBLE_FAULTS = int(os.environ.get("AFTERHOURS_DOUBLE_FAULTS", "50"))  # of each scenario, drawn; a few minutes
 REPLY = "We are here."
 LONG = " ".join(f"{number}." for number in range(1000, 1900))  # 4,499 characters: two messages
 SETTLED = {"sent", "refused", "unknown", "dropped"}

@@ -245,7 +245,7 @@ def agrees(world: World, customer: Customer, told: dict[str, Any], before: Threa
         assert head["work_sk"] == place, "agents see it in this order"
 
 
-@pytest.mark.parametrize("wanted", [20, pytest.param(500, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("wanted", [20, pytest.param(200, marks=pytest.mark.proof)])
 def test_what_why_says_is_what_the_stack_stores_and_sends(
     world: World, ulid: Callable[[], str], wanted: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
