@@ -24,9 +24,9 @@ KINDS: dict[str, Read] = {
     **{name: Read(_MESSAGE, name) for name in ("image", "video", "audio", "file", "sticker", "location")},
     "contact": Read(_MESSAGE, "contacts"),
     "postback": Read((Kind.POSTBACK, Kind.MESSAGE), says="payload"),
-    "welcome_opportunity": Read((Kind.POSTBACK, Kind.REFERRAL, Kind.OPTIN, Kind.FOLLOW, Kind.SYSTEM)),
+    "welcome_opportunity": Read((Kind.POSTBACK, Kind.REFERRAL, Kind.OPTIN, Kind.FOLLOW)),
     "follow": Read((Kind.FOLLOW, Kind.IGNORED)),  # on X it lets nobody write to anybody
-    "unfollow": Read((Kind.UNFOLLOW, Kind.IGNORED)),  # as with follow
+    "unfollow": Read((Kind.UNFOLLOW,)),
     "join": Read((Kind.SYSTEM,)),
     "leave": Read((Kind.SYSTEM,)),
     "scan": Read((Kind.REFERRAL, Kind.FOLLOW), says="payload"),  # the code's scene, which nobody wrote
@@ -45,7 +45,7 @@ KINDS: dict[str, Read] = {
     "auth_revoked": Read((Kind.ACCOUNT,)),
     "beacon": Read((Kind.IGNORED,)),
     "account_link": Read((Kind.ACCOUNT_LINKING,)),
-    "unsupported": Read((Kind.UNKNOWN, Kind.IGNORED, Kind.MESSAGE, Kind.SYSTEM, Kind.ACCOUNT)),
+    "unsupported": Read((Kind.UNKNOWN, Kind.IGNORED, Kind.MESSAGE)),
     "email": Read(_MESSAGE),
     "auto_reply": Read(_MESSAGE),
     "bounce": Read((Kind.STATUS, Kind.MESSAGE)),
